@@ -1,0 +1,184 @@
+"""What one value in systock.toml may be: each function returns it, or raises ValueError saying what is valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import time
+from pathlib import PurePosixPath
+
+from pydantic import SecretStr
+
+RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at"})
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")
+_DIRECTIVES = "YmdjHMSfz"
+
+
+def hint(value: str, valid: Sequence[str]) -> str:
+    """' Did you mean …?' for the closest valid name, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(value.lower(), [name.lower() for name in valid], n=1, cutoff=0.6)
+    return next((f" Did you mean {name!r}?" for name in valid if close and name.lower() == close[0]), "")
+
+
+def object_name(value: str) -> str:
+    """A source or table name."""
+    if value == "systock":
+        raise ValueError("'systock' is reserved for SyStock's own batches: choose another name")
+    # Two underscores part source and table in bronze.<source>__<table>: a name must not hold them or end in one.
+    if not _NAME.fullmatch(value) or len(value) > 40:
+        raise ValueError(
+            f"{value!r} is not a valid name: lower-case letters, digits and single underscores, "
+            "starting with a letter, at most 40 characters"
+        )
+    return value
+
+
+def time_zone(value: str) -> str:
+    """An IANA time zone."""
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(value)
+        # Names of this machine, and zones that count leap seconds, are files there too.
+        known = value not in ("localtime", "posixrules", "Factory") and not value.startswith(("posix/", "right/"))
+    except (ValueError, OSError, LookupError):
+        known = False
+    if not known:
+        close = hint(value, sorted(available_timezones()))
+        raise ValueError(f"{value!r} is not a time zone: an IANA name such as 'Europe/Berlin' or 'UTC'.{close}")
+    return value
+
+
+def currency_code(value: str) -> str:
+    """An ISO 4217 code."""
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(f"{value!r} is not a currency code: three capital letters (ISO 4217), such as 'EUR'")
+    return value
+
+
+def time_of_day(value: object) -> time:
+    """HH:MM as text, or a TOML local time."""
+    if isinstance(value, time):
+        if value.second or value.microsecond:
+            raise ValueError(f"'{value}' must be a full minute, HH:MM")
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError(f"{value!r} is not a time of day: HH:MM from '00:00' to '23:59', such as '04:00'")
+    return time.fromisoformat(value)
+
+
+def known_at(value: str) -> str:
+    """When a batch became known: 'landing', 'mtime' or 'name:<pattern>'."""
+    if value in ("landing", "mtime"):
+        return value
+    if not value.startswith("name:"):
+        raise ValueError(
+            f"{value!r} is not one of: 'landing', 'mtime', 'name:<pattern>' such as 'name:%Y%m%dT%H%M%SZ'."
+            + hint(value, ("landing", "mtime"))
+        )
+    found = [letter for letter in re.findall(r"%(.?)", value.removeprefix("name:")) if letter != "%"]
+    unknown = [f"%{letter}" for letter in found if letter not in _DIRECTIVES or not letter]
+    if unknown:
+        valid = " ".join(f"%{letter}" for letter in _DIRECTIVES)
+        raise ValueError(f"{value!r} holds {', '.join(unknown)}, which is not one of: {valid}")
+    twice = sorted({f"%{letter}" for letter in found if found.count(letter) > 1})
+    if twice:
+        raise ValueError(f"{value!r} names {', '.join(twice)} more than once")
+    if "Y" not in found or not ({"m", "d"} <= set(found) or "j" in found):
+        raise ValueError(f"{value!r} does not give a day: it needs %Y with %m and %d, or %Y with %j")
+    clock = [letter in found for letter in "HMSf"]
+    if clock != sorted(clock, reverse=True) or ("z" in found and not clock[0]):
+        raise ValueError(f"{value!r} does not give a time of day: %M needs %H, %S needs %M, %f needs %S, %z needs %H")
+    return value
+
+
+def path_list(value: object) -> object:
+    """One path or several, as a list."""
+    if value == []:
+        raise ValueError("names no file: give a path, such as 'incoming/pos/*.csv'")
+    return [value] if isinstance(value, str) else value
+
+
+def path_inside(value: str) -> str:
+    """A path or pattern of files inside the project."""
+    path = PurePosixPath(value)
+    if not value.strip() or any(ord(letter) < 32 for letter in value):
+        raise ValueError(f"{value!r} is not a path: give one relative to the project, such as 'incoming/pos/*.csv'")
+    if "\\" in value:
+        raise ValueError(f"{value!r} holds a backslash: part folders with '/' on every system")
+    if path.is_absolute() or value.startswith("~") or re.match(r"[A-Za-z]:", value):
+        raise ValueError(
+            f"{value!r} is not relative: give the path from the project folder, and link or copy the files into it"
+        )
+    if ".." in path.parts:
+        raise ValueError(f"{value!r} leaves the project folder: '..' is not allowed")
+    if path.parts[:1] == (".systock",):
+        raise ValueError(f"{value!r} lies in .systock, which is SyStock's own")
+    return value
+
+
+def column_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Column names of a raw table."""
+    seen: set[str] = set()
+    for name in value:
+        if not name:
+            raise ValueError("a column name is empty")
+        if name.lower() in RESERVED_COLUMNS:
+            raise ValueError(f"column {name!r} is reserved for SyStock's own: {', '.join(sorted(RESERVED_COLUMNS))}")
+        if name in seen:
+            raise ValueError(f"column {name!r} is named more than once")
+        seen.add(name)
+    return value
+
+
+def encoding(value: str) -> str:
+    """A text encoding, or 'auto'."""
+    import codecs
+
+    try:
+        # Names of codecs that are not text encodings ('hex', 'zip') exist too; they have no place here.
+        known = value == "auto" or codecs.lookup(value)._is_text_encoding
+    except LookupError:
+        known = False
+    if not known:
+        valid = ("auto", "utf-8", "utf-16", "cp1252", "latin-1", "iso-8859-15", "cp850", "mac_roman")
+        raise ValueError(
+            f"{value!r} is not an encoding: {', '.join(valid)}, or any other that Python knows.{hint(value, valid)}"
+        )
+    return value
+
+
+def delimiter(value: str) -> str:
+    """One character, or 'auto'."""
+    if value != "auto" and (len(value) != 1 or value in '\r\n"'):
+        raise ValueError(f'{value!r} is not a delimiter: "auto" or one character, such as ";" or "\\t"')
+    return value
+
+
+def quote(value: str) -> str:
+    """One character, or none."""
+    if len(value) > 1 or value in ("\r", "\n"):
+        raise ValueError(f'{value!r} is not a quote: one character, or "" for files that quote nothing')
+    return value
+
+
+def memory_size(value: str) -> str:
+    """A size such as DuckDB reads it, or none."""
+    if value and not _MEMORY.fullmatch(value):
+        raise ValueError(f"{value!r} is not a memory size: such as '1GB', '800MB' or '50%', or \"\" for no limit")
+    return value
+
+
+def target_url(value: SecretStr) -> SecretStr:
+    """Where a generation is published."""
+    # No message here: it could show an expanded secret. The translation below shows the text of the file.
+    match = re.fullmatch(r"duckdb:///(.+)", value.get_secret_value())
+    if not match or match[1].endswith("/") or any(ord(letter) < 32 for letter in match[1]):
+        raise ValueError(
+            "is not a target: 'duckdb:///<file>', relative to the project, or 'duckdb:////<absolute file>'"
+        )
+    return value

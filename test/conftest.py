@@ -1,0 +1,26 @@
+"""What all tests share: how long hypothesis searches, and where real data lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parents[1]
+
+# Deadlines measure the machine, not the code: two workers share it with whatever else runs.
+settings.register_profile("short", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `make test-all` chooses the other by --hypothesis-profile, which is read after this.
+settings.load_profile("short")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, which are not part of the repository; a test that needs it skips without it."""
+    folder = Path(os.environ.get("SYSTOCK_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no real data here: set SYSTOCK_TEST_DATA to the folder that holds it")
+    return folder

@@ -1,0 +1,264 @@
+"""Settings: what is accepted, what is refused, and what the refusal says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from systock.config import Settings, load_settings
+from systock.errors import SettingsError
+
+MINIMAL = '[project]\nname = "shop"\n'
+SOURCE = MINIMAL + '[sources.pos]\ntype = "files"\n'
+TABLE = SOURCE + '[sources.pos.tables.sales]\npath = "incoming/*.csv"\nmode = "append"\n'
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYSTOCK_SECRETS", raising=False)
+    monkeypatch.delenv("SHOP_DB", raising=False)
+
+
+def load(folder: Path, text: str) -> Settings:
+    (folder / "systock.toml").write_text(text, "utf-8")
+    return load_settings(folder)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(folder, text)
+    assert caught.value.exit_code == 2
+    assert "systock.toml" in str(caught.value)
+    return str(caught.value)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, TABLE)
+    assert settings.project.currency == "EUR"
+    assert settings.project.business_day_cutover == time(0)
+    assert settings.project.calendar_to == date(2040, 12, 31)
+    assert settings.target.warehouse_file(tmp_path) == tmp_path / "warehouse.duckdb"
+    source = settings.sources["pos"]
+    assert (source.known_at, source.moves_stock, source.stock_starts) == ("landing", False, "count")
+    table = source.tables["sales"]
+    assert (table.path, table.key, table.format, table.header) == (("incoming/*.csv",), (), "auto", True)
+
+
+def test_everything_set(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        """
+        [project]
+        name = "shop"
+        currency = "GBP"
+        timezone = "America/Argentina/Buenos_Aires"
+        business_day_cutover = "04:30"
+        retail_year_start_month = 1
+        calendar_from = 2019-01-01
+        calendar_to = 2030-12-31
+        [target]
+        url = "duckdb:////srv/warehouse.duckdb"
+        [run]
+        memory_limit = "1.5GB"
+        threads = 2
+        [sources.erp]
+        type = "files"
+        known_at = "name:%Y%m%dT%H%M%S%z"
+        moves_stock = true
+        stock_starts = "zero"
+        [sources.erp.tables.goods]
+        path = ["a/*.csv", "b/**/*.csv.gz"]
+        mode = "full"
+        key = ["id"]
+        updated_at = "changed"
+        known_at = "mtime"
+        format = "csv"
+        delimiter = "\\t"
+        quote = ""
+        encoding = "cp1252"
+        skip_rows = 2
+        skip_footer = 1
+        header = false
+        columns = ["id", "changed"]
+        [sources.pos]
+        type = "files"
+        codes_of = { product = "erp", customer = "pos" }
+        tables.sales = { path = "x.json", mode = "changes", key = ["a", "b"], format = "json", records = "data.items" }
+        """,
+    )
+    assert settings.project.business_day_cutover == time(4, 30)
+    assert settings.target.warehouse_file(tmp_path) == Path("/srv/warehouse.duckdb")
+    assert settings.sources["erp"].known_at_of("goods") == "mtime"
+    assert settings.sources["pos"].codes_source("product", "pos") == "erp"
+    assert settings.sources["pos"].codes_source("location", "pos") == "pos"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('colour = 1\n[project]\nname = "x"', ["colour", "no such setting", "project, run, sources, target"]),
+        (SOURCE + "moves_stok = true", ["sources.pos.moves_stok", "Did you mean 'moves_stock'?"]),
+        (MINIMAL + 'currency = "eur"', ["project.currency", "'eur'", "capital"]),
+        (MINIMAL + 'timezone = "Europe/Berln"', ["project.timezone", "'Europe/Berln'", "'Europe/Berlin'"]),
+        (MINIMAL + 'timezone = "localtime"', ["project.timezone"]),
+        (MINIMAL + 'timezone = "right/Europe/Berlin"', ["project.timezone"]),
+        (MINIMAL + 'timezone = "../../etc/passwd"', ["project.timezone"]),
+        (MINIMAL + 'business_day_cutover = "24:00"', ["project.business_day_cutover", "'24:00'", "HH:MM"]),
+        (MINIMAL + 'business_day_cutover = "4:00"', ["project.business_day_cutover"]),
+        (MINIMAL + "business_day_cutover = 04:00:30", ["project.business_day_cutover", "full minute"]),
+        (MINIMAL + "retail_year_start_month = 13", ["project.retail_year_start_month", "13"]),
+        (MINIMAL + "calendar_from = 2050-01-01", ["project.calendar_to", "before calendar_from"]),
+        (MINIMAL + '[target]\nurl = "mysql://h/d"', ["target.url", "'mysql://h/d'", "duckdb:///"]),
+        (MINIMAL + '[run]\nthreads = "4"', ["run.threads", "'4'", "whole number"]),
+        (MINIMAL + '[run]\nmemory_limit = "much"', ["run.memory_limit", "'much'", "1GB"]),
+        ("[run]\nthreads = 1", ["project", "is required"]),
+        ('[project]\nname = ""', ["project.name", "empty"]),
+        (MINIMAL + '[sources.Pos]\ntype = "files"', ["sources.Pos", "lower-case"]),
+        (MINIMAL + '[sources.a__b]\ntype = "files"', ["sources.a__b"]),
+        (MINIMAL + '[sources.a_]\ntype = "files"', ["sources.a_"]),
+        (MINIMAL + '[sources.systock]\ntype = "files"', ["sources.systock", "reserved"]),
+        (MINIMAL + '[sources.pos]\ntype = "api"\nbase_url = "x"', ["sources.pos.type", "'api'", "not one of: files"]),
+        (SOURCE, ["sources.pos.tables", "is required"]),
+        (SOURCE + "tables = {}", ["sources.pos.tables", "empty"]),
+        (SOURCE + 'stock_starts = "nil"', ["sources.pos.stock_starts", "'nil'", "count, zero"]),
+        (SOURCE + 'codes_of = { product = "por" }', ["sources.pos.codes_of", "'por'", "Did you mean 'pos'?"]),
+        (SOURCE + 'codes_of = { person = "pos" }', ["sources.pos.codes_of.person", "'person'", "customer"]),
+        (SOURCE + 'known_at = "arrival"', ["sources.pos.known_at", "'arrival'", "'landing'"]),
+        (SOURCE + 'known_at = "landin"', ["Did you mean 'landing'?"]),
+        (SOURCE + 'known_at = "name:%Y%m"', ["sources.pos.known_at", "does not give a day"]),
+        (SOURCE + 'known_at = "name:%Y%m%d%q"', ["%q", "%Y %m %d"]),
+        (SOURCE + 'known_at = "name:%Y%m%d%"', ["sources.pos.known_at"]),
+        (SOURCE + 'known_at = "name:%Y%m%d%M"', ["%M needs %H"]),
+        (SOURCE + 'known_at = "name:%Y%m%d%d"', ["more than once"]),
+        (TABLE.replace("append", "apend"), ["tables.sales.mode", "'apend'", "Did you mean 'append'?"]),
+        (TABLE.replace("append", "changes"), ["tables.sales.key", "required", "changes"]),
+        (TABLE.replace("append", "full") + "key = []", ["tables.sales.key", "required", "full"]),
+        (TABLE + 'key = "id"', ["tables.sales.key", "'id'", "list"]),
+        (TABLE + 'key = ["id", "id"]', ["tables.sales.key", "more than once"]),
+        (TABLE + 'key = ["_row"]', ["tables.sales.key", "reserved"]),
+        (TABLE.replace("incoming", "../in"), ["tables.sales.path", "'..'"]),
+        (TABLE.replace("incoming", "in/../../x"), ["tables.sales.path", "'..'"]),
+        (TABLE.replace("incoming", "/in"), ["tables.sales.path", "not relative"]),
+        (TABLE.replace("incoming", "~/in"), ["tables.sales.path", "not relative"]),
+        (TABLE.replace("incoming", "C:/in"), ["tables.sales.path", "not relative"]),
+        (TABLE.replace("incoming", "in\\\\x"), ["tables.sales.path", "backslash"]),
+        (TABLE.replace("incoming", ".systock/bronze"), ["tables.sales.path", ".systock"]),
+        (TABLE.replace("incoming", "./.systock/bronze"), ["tables.sales.path", ".systock"]),
+        (TABLE.replace('"incoming/*.csv"', "[]"), ["tables.sales.path", "names no file"]),
+        (TABLE.replace('"incoming/*.csv"', '["a.csv", ""]'), ["tables.sales.path[1]"]),
+        (TABLE + 'encoding = "utf9"', ["tables.sales.encoding", "'utf9'", "Did you mean 'utf-8'?"]),
+        (TABLE + 'encoding = "zip"', ["tables.sales.encoding", "'zip'"]),
+        (TABLE + 'delimiter = ";;"', ["tables.sales.delimiter", "';;'"]),
+        (TABLE + 'quote = "xx"', ["tables.sales.quote", "'xx'"]),
+        (TABLE + "skip_rows = -1", ["tables.sales.skip_rows", "-1"]),
+        (TABLE + 'header = "no"', ["tables.sales.header", "'no'", "true or false"]),
+        (TABLE + "header = false", ["tables.sales.columns", "required"]),
+        (TABLE + 'columns = ["a"]', ["tables.sales.columns", "header = true"]),
+        (TABLE + 'key = ["ida"]\nheader = false\ncolumns = ["id", "b"]', ["lacks the key column 'ida'", "'id'"]),
+        (TABLE + 'format = "csv"\nrecords = "a.b"', ["tables.sales.records", "json"]),
+        ("[project\n", ["not valid TOML", "line 1"]),
+    ],
+)
+def test_refusals_name_the_setting_the_value_and_what_is_valid(tmp_path: Path, text: str, parts: list[str]) -> None:
+    message = refusal(tmp_path, text)
+    assert [part for part in parts if part not in message] == []
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = MINIMAL + 'currency = "x"\n[run]\nthreads = -1\n[sources.pos]\ntype = "files"\ntables.a.mode = "full"'
+    message = refusal(tmp_path, text)
+    settings = ("project.currency", "run.threads", "sources.pos.tables.a.path", "sources.pos.tables.a.key")
+    assert [name for name in settings if f"- {name}:" not in message] == []
+    assert "4 settings are wrong" in message
+
+
+def test_a_source_of_unknown_type_is_judged_by_nothing_else(tmp_path: Path) -> None:
+    message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "api"\nbase_url = "x"\ntables.a.cursor = "id"')
+    assert "base_url" not in message
+    assert "cursor" not in message
+
+
+def test_no_project_here(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no systock\.toml") as caught:
+        load_settings(tmp_path)
+    assert "systock init" in str(caught.value.todo)
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "systock.toml").write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
+    assert load_settings(tmp_path).project.name == "shop"
+
+
+def test_secret_from_the_environment_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"'
+    (tmp_path / ".systock").mkdir()
+    (tmp_path / ".systock" / "secrets.env").write_text("# kept outside git\n\nSHOP_DB = 'from=file'\n")
+    assert load(tmp_path, text).target.warehouse_file(tmp_path).name == "from=file.duckdb"
+    monkeypatch.setenv("SHOP_DB", "from_environment")
+    assert load(tmp_path, text).target.warehouse_file(tmp_path).name == "from_environment.duckdb"
+
+
+def test_secrets_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"'
+    monkeypatch.setenv("SYSTOCK_SECRETS", str(tmp_path / "elsewhere.env"))
+    with pytest.raises(SettingsError, match="does not exist"):
+        load(tmp_path, text)
+    (tmp_path / "elsewhere.env").write_text("SHOP_DB=x\n")
+    assert load(tmp_path, text).target.warehouse_file(tmp_path).name == "x.duckdb"
+    (tmp_path / "elsewhere.env").write_text("A=b\nhunter2\n")
+    with pytest.raises(SettingsError, match="line 2 is not NAME=value") as caught:
+        load(tmp_path, text)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_missing_secret_is_named_with_its_setting(tmp_path: Path) -> None:
+    message = refusal(tmp_path, MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"')
+    assert "target.url: the secret ${SHOP_DB}" in message
+    assert "secrets.env" in message
+
+
+def test_secrets_only_where_they_may_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DB", "hunter2")
+    message = refusal(tmp_path, TABLE.replace("incoming", "${SHOP_DB}"))
+    assert "sources.pos.tables.sales.path" in message
+    assert "hunter2" not in message
+
+
+def test_an_expanded_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DB", "hunter2")
+    settings = load(tmp_path, MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"')
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.definition_text()}"
+    assert "hunter2" not in shown
+    for url in ("mysql://u:${SHOP_DB}@h", "duckdb:///${SHOP_DB}/", "mysql://u:hunter2@h"):
+        assert "hunter2" not in refusal(tmp_path, MINIMAL + f'[target]\nurl = "{url}"')
+
+
+def test_definition_text_leaves_out_what_no_figure_depends_on(tmp_path: Path) -> None:
+    first = load(tmp_path, TABLE).definition_text()
+    other = '[target]\nurl = "duckdb:///other.duckdb"\n[run]\nthreads = 1\n'
+    assert load(tmp_path, TABLE + other).definition_text() == first
+    assert load(tmp_path, TABLE + 'key = ["id"]').definition_text() != first
+    assert load(tmp_path, TABLE.replace("shop", "shop2")).definition_text() != first
+
+
+def test_definition_text_does_not_depend_on_the_order_of_the_file(tmp_path: Path) -> None:
+    one = 'tables.a = { path = "a", mode = "append" }\n'
+    two = 'tables.b = { mode = "append", path = "b" }\n'
+    assert load(tmp_path, SOURCE + one + two).definition_text() == load(tmp_path, SOURCE + two + one).definition_text()
+
+
+def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+    settings = load(tmp_path, TABLE)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.project.name = "other"  # type: ignore[misc]
+
+
+def test_importing_settings_brings_nothing_heavy() -> None:
+    code = (
+        "import sys, systock, systock.config; print(*(sys.modules.keys() & {'duckdb', 'pyarrow', 'sqlglot', 'rich'}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
