@@ -1,0 +1,1 @@
+"""What was delivered, unchanged: immutable Parquet parts and the landing log over them."""

@@ -1,0 +1,253 @@
+"""Landing: new file versions (or rows from elsewhere) become batches of bronze, each commit whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
+from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
+from systock.extract.batch import (
+    FileChanging,
+    FileReader,
+    FileRejected,
+    FileVersion,
+    Listing,
+    Mode,
+    SourceSettings,
+    TableSettings,
+)
+from systock.extract.extract_files import known_at_setting, list_files, read_file, settings_text
+from systock.extract.text_stream import confirm
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BRONZE_FOLDER = ".systock/bronze"
+LOG_FILE = "landing.sqlite"
+
+
+class Progress(Protocol):
+    """Told after each file: how many of how many are done, and the bytes read so far."""
+
+    def __call__(self, files_done: int, files_total: int, bytes_done: int) -> None: ...
+
+
+@dataclass
+class TableLanding:
+    """What landing did for one table; counts of files and of lines.
+
+    files: landed with new content; repeats: landed as repeats of content that bronze has; unchanged: not even opened.
+    """
+
+    files: int = 0
+    lines: int = 0
+    malformed: int = 0
+    blank: int = 0
+    repeats: int = 0
+    rejected: int = 0
+    waiting: int = 0
+
+
+@dataclass
+class LandingSummary:
+    """What landing did: per (source, table), the commits it made, and settings whose patterns match no file."""
+
+    tables: dict[tuple[str, str], TableLanding] = field(default_factory=dict)
+    commits: list[int] = field(default_factory=list)
+    unchanged: int = 0
+    unmatched: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+
+    def of(self, source: str, table: str) -> TableLanding:
+        """The counts of one table."""
+        return self.tables.setdefault((source, table), TableLanding())
+
+
+def open_log(project_dir: Path) -> LandingLog:
+    """The landing log of a project."""
+    return LandingLog(project_dir / BRONZE_FOLDER / LOG_FILE)
+
+
+def land(
+    project_dir: Path,
+    sources: Mapping[str, SourceSettings],
+    *,
+    timezone: str = "UTC",
+    now: datetime | None = None,
+    progress: Progress | None = None,
+    log: LandingLog | None = None,
+) -> LandingSummary:
+    """Land all new file versions of the sources; the caller holds the project's lock.
+
+    Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
+    share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
+    """
+    return _Landing(project_dir, sources, log or open_log(project_dir), now).run(timezone, progress)
+
+
+class _Landing:
+    def __init__(
+        self, project_dir: Path, sources: Mapping[str, SourceSettings], log: LandingLog, now: datetime | None
+    ) -> None:
+        self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
+        self._summary = LandingSummary()
+        self._done = self._bytes = 0
+        self._stage = Stage(log, self._clock)
+
+    def _clock(self) -> datetime:
+        return self._now or datetime.now(UTC)
+
+    def run(self, timezone: str, progress: Progress | None) -> LandingSummary:
+        listing = self._list(timezone)
+        self._stage.recover()
+        for version, error in listing.rejected:
+            self._reject(version, error)
+        last = self._log.last_commit()
+        dated: dict[datetime, list[FileVersion]] = {}
+        undated: list[FileVersion] = []
+        for version in listing.pending:
+            if version.known_at is None or (last is not None and version.known_at <= last.known_at):
+                undated.append(version)
+            else:
+                dated.setdefault(version.known_at, []).append(version)
+        groups: list[tuple[datetime | None, list[FileVersion]]] = [
+            (instant, dated[instant]) for instant in sorted(dated)
+        ]
+        with self._stage.cleaned_up():
+            for instant, versions in [*groups, (None, undated)]:
+                self._commit(instant, versions, progress or _no_progress, len(listing.pending))
+            self._stage.write()
+        self._summary.commits = self._stage.written
+        return self._summary
+
+    def _commit(self, instant: datetime | None, versions: list[FileVersion], progress: Progress, total: int) -> None:
+        for version in sorted(versions, key=lambda v: (v.source, v.table, v.extracted_at, v.path)):
+            self._take(version)
+            self._done += 1
+            self._bytes += version.size
+            progress(self._done, total, self._bytes)
+        self._stage.close_commit(instant)
+
+    def _list(self, timezone: str) -> Listing:
+        whole = Listing()
+        for name, source in self._sources.items():
+            if source.type != "files":
+                continue
+            seen = self._log.seen_files(name)
+            listing = list_files(name, source, self._project_dir, seen, self._clock(), timezone=timezone)
+            whole.pending += listing.pending
+            whole.rejected += listing.rejected
+            self._summary.unchanged += listing.unchanged
+            self._summary.unmatched += listing.unmatched
+            for table, path in listing.waiting:
+                self._wait(name, table, path)
+        return whole
+
+    def _take(self, version: FileVersion) -> None:
+        settings = self._sources[version.source].tables[version.table]
+        try:
+            try:
+                reader = read_file(version, settings, self._project_dir)
+                batch = self._stage.add(_file_extraction(version, reader))
+            except FileRejected:
+                # A file that changes while it is read may look broken, and is not.
+                confirm(version, self._project_dir / version.path)
+                raise
+        except FileChanging:
+            self._wait(version.source, version.table, version.path)
+        except FileRejected as error:
+            self._reject(version, error)
+        else:
+            self._stage.saw(version)
+            self._count(version, batch)
+
+    def _count(self, version: FileVersion, batch: Batch | None) -> None:
+        counts = self._summary.of(version.source, version.table)
+        if batch is None or batch.repeat_of is not None:
+            counts.repeats += 1
+            return
+        counts.files += 1
+        counts.lines += batch.lines
+        counts.malformed += batch.malformed
+        counts.blank += batch.blank
+
+    def _wait(self, source: str, table: str, path: str) -> None:
+        self._summary.of(source, table).waiting += 1
+        self._summary.waiting.append(path)
+
+    def _reject(self, version: FileVersion, error: FileRejected) -> None:
+        source = self._sources[version.source]
+        settings: TableSettings = source.tables[version.table]
+        self._summary.of(version.source, version.table).rejected += 1
+        self._stage.refused(version, error, settings_text(settings, known_at_setting(source, version.table)))
+
+
+def _no_progress(files_done: int, files_total: int, bytes_done: int) -> None:
+    pass
+
+
+def _file_extraction(version: FileVersion, reader: FileReader) -> Extraction:
+    instant = version.extracted_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return Extraction(
+        source=version.source,
+        table=version.table,
+        mode=version.mode,
+        path=version.path,
+        position=f"{version.path}@{instant}",
+        extracted_at=version.extracted_at,
+        reader=reader,
+    )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows from elsewhere than a file, to be landed as one batch: a snapshot, a page of an API, a result of a query.
+
+    position: what the source calls this extraction; the same rows at the same position land once.
+    cursor: where the next extraction goes on, kept in the same transaction as the batch.
+    """
+
+    source: str
+    table: str
+    mode: Mode
+    position: str
+    extracted_at: datetime
+    rows: pa.Table
+    cursor: str | None = None
+
+
+def store_rows(
+    log: LandingLog, deliveries: Sequence[Rows], *, known_at: datetime | None = None, now: datetime | None = None
+) -> list[Batch]:
+    """Land rows as batches of one commit; returns the batch of each delivery, an earlier one's for a retry.
+
+    known_at: the instant they became known, if it is later than the last commit; None = the clock.
+    Values are stored as text, in the canonical form that Parquet files are read in; an Arrow string is kept as it is.
+    """
+    from systock.extract.read_arrow import TableReader
+
+    stage = Stage(log, lambda: now or datetime.now(UTC))
+    stage.recover()
+    batch_ids = []
+    with stage.cleaned_up():
+        for delivery in deliveries:
+            extraction = Extraction(
+                source=delivery.source,
+                table=delivery.table,
+                mode=delivery.mode,
+                path=delivery.position,
+                position=delivery.position,
+                extracted_at=delivery.extracted_at,
+                reader=TableReader(delivery.rows),
+            )
+            stage.add(extraction)
+            batch_ids.append(extraction.batch_id)
+            if delivery.cursor is not None:
+                stage.moved(delivery.source, delivery.table, delivery.cursor)
+        stage.close_commit(known_at)
+        stage.write()
+    return [batch for batch in map(log.batch_of_id, batch_ids) if batch is not None]

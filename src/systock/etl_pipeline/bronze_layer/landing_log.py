@@ -1,0 +1,320 @@
+"""The landing log: which commits and batches bronze holds, which files are dealt with, which were refused (SQLite)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from systock.errors import IntegrityError
+from systock.etl_pipeline.bronze_layer.durable import storage_errors
+from systock.extract.batch import Mode, SeenFile
+
+FORMAT_VERSION = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_TABLES = """
+CREATE TABLE commits (
+    no INTEGER PRIMARY KEY,                 -- 1, 2, 3 …
+    known_at INTEGER NOT NULL UNIQUE        -- microseconds since 1970 (UTC), rising with no
+) STRICT;
+CREATE TABLE column_sets (
+    no INTEGER PRIMARY KEY,
+    columns TEXT NOT NULL UNIQUE            -- JSON list of names, in the order of the file
+) STRICT;
+CREATE TABLE batches (
+    no INTEGER PRIMARY KEY,                 -- 1, 2, 3 … over the whole log
+    batch_id TEXT NOT NULL UNIQUE,
+    commit_no INTEGER NOT NULL REFERENCES commits (no),
+    source TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    path TEXT NOT NULL,
+    position TEXT NOT NULL,
+    extracted_at INTEGER NOT NULL,          -- microseconds since 1970 (UTC)
+    lines INTEGER NOT NULL,
+    malformed INTEGER NOT NULL,
+    blank INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    column_set INTEGER NOT NULL REFERENCES column_sets (no),
+    part TEXT,
+    repeat_of INTEGER REFERENCES batches (no)
+) STRICT;
+CREATE INDEX batch_of_commit ON batches (commit_no);
+CREATE INDEX batch_of_content ON batches (source, table_name, content_hash, no);
+CREATE INDEX batch_of_extraction ON batches (source, table_name, extracted_at, content_hash);
+CREATE TABLE files (
+    source TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    reason TEXT,                            -- why it was refused; NULL: its batch is landed
+    todo TEXT,
+    seen_at INTEGER NOT NULL,
+    refused_with TEXT,                      -- the settings it was refused under
+    PRIMARY KEY (source, table_name, path)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cursors (
+    source TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    cursor TEXT NOT NULL,                   -- where the next extraction goes on
+    PRIMARY KEY (source, table_name)
+) STRICT, WITHOUT ROWID;
+"""
+
+_BATCHES = """
+SELECT b.no, b.batch_id, b.commit_no, c.known_at, b.source, b.table_name, b.mode, b.path, b.position, b.extracted_at,
+    b.lines, b.malformed, b.content_hash, s.columns, b.part, b.repeat_of, b.blank
+FROM batches AS b
+JOIN commits AS c ON c.no = b.commit_no
+JOIN column_sets AS s ON s.no = b.column_set
+"""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One landing commit: all its batches became known at one instant."""
+
+    no: int
+    known_at: datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One extraction of one source table.
+
+    position: what the source calls this extraction: for files path and stated instant; a retry of it lands once.
+    lines: rows, malformed ones included; blank: records without any value (they are nowhere else).
+    part: the Parquet file with its rows, relative to the bronze folder; None when nothing was stored.
+    repeat_of: the batch that stores the same content. It still is an extraction: its extracted_at may matter.
+    complete: nothing is missing from it, so that a full extract may close what is absent.
+    """
+
+    no: int
+    batch_id: str
+    commit_no: int
+    known_at: datetime
+    source: str
+    table: str
+    mode: Mode
+    path: str
+    position: str
+    extracted_at: datetime
+    lines: int
+    malformed: int
+    content_hash: str
+    columns: tuple[str, ...]
+    part: str | None
+    repeat_of: int | None
+    blank: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """No malformed line, and at least one row."""
+        return self.malformed == 0 and self.lines > 0
+
+
+@dataclass(frozen=True)
+class RejectedFile:
+    """A file that could not be read as a whole; size and modified_ns are -1 when it is tried again at every run."""
+
+    source: str
+    table: str
+    path: str
+    reason: str
+    todo: str | None
+    seen_at: datetime
+    size: int
+    modified_ns: int
+
+
+def to_microseconds(instant: datetime) -> int:
+    """An instant as whole microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The instant, in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+class LandingLog:
+    """Reads the log at a path; a log that does not exist yet reads as empty. Writers use `transaction()`.
+
+    The journal is a rollback journal (DELETE) with synchronous=EXTRA, not a WAL: the folder can be copied or mounted
+    read-only and still be read, a commit is one file, and after a power failure no commit that silver has already
+    built on comes undone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    # reading
+
+    def commits(self, after: int = 0) -> list[Commit]:
+        """All commits with a higher number, in order."""
+        rows = self._read("SELECT no, known_at FROM commits WHERE no > ? ORDER BY no", (after,))
+        return [Commit(no, from_microseconds(known_at)) for no, known_at in rows]
+
+    def last_commit(self) -> Commit | None:
+        """The newest commit."""
+        rows = self._read("SELECT no, known_at FROM commits ORDER BY no DESC LIMIT 1")
+        return Commit(rows[0][0], from_microseconds(rows[0][1])) if rows else None
+
+    def batches(
+        self,
+        after_commit: int = 0,
+        up_to_commit: int | None = None,
+        source: str | None = None,
+        table: str | None = None,
+    ) -> list[Batch]:
+        """The batches of a span of commits, in the order of their numbers."""
+        where, values = ["b.commit_no > ?"], [cast(Any, after_commit)]
+        for column, value in (
+            ("b.commit_no <= ?", up_to_commit),
+            ("b.source = ?", source),
+            ("b.table_name = ?", table),
+        ):
+            if value is not None:
+                where.append(column)
+                values.append(value)
+        rows = self._read(f"{_BATCHES} WHERE {' AND '.join(where)} ORDER BY b.no", tuple(values))
+        return [_batch(row) for row in rows]
+
+    def rejected(self) -> list[RejectedFile]:
+        """Files that were refused and have not been landed since."""
+        rows = self._read(
+            "SELECT source, table_name, path, reason, todo, seen_at, size, modified_ns FROM files"
+            " WHERE reason IS NOT NULL ORDER BY source, table_name, path"
+        )
+        return [
+            RejectedFile(source, table, path, reason, todo, from_microseconds(seen_at), size, modified_ns)
+            for source, table, path, reason, todo, seen_at, size, modified_ns in rows
+        ]
+
+    def seen(self, source: str, table: str, path: str) -> tuple[int, int] | None:
+        """Size and modification time of a file as the log dealt with it last."""
+        rows = self._read(
+            "SELECT size, modified_ns FROM files WHERE source = ? AND table_name = ? AND path = ?",
+            (source, table, path),
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def seen_files(self, source: str) -> dict[tuple[str, str], SeenFile]:
+        """All files of a source that the log dealt with, by table and path."""
+        rows = self._read(
+            "SELECT table_name, path, size, modified_ns, refused_with FROM files WHERE source = ?", (source,)
+        )
+        return {(table, path): SeenFile(size, modified, refused) for table, path, size, modified, refused in rows}
+
+    def cursor(self, source: str, table: str) -> str | None:
+        """Where the next extraction of a table goes on."""
+        rows = self._read("SELECT cursor FROM cursors WHERE source = ? AND table_name = ?", (source, table))
+        return cast(str, rows[0][0]) if rows else None
+
+    def last_batch_no(self) -> int:
+        """The highest batch number; 0 without any."""
+        return cast(int, (self._read("SELECT coalesce(max(no), 0) FROM batches") or [(0,)])[0][0])
+
+    def batch_of_id(self, batch_id: str) -> Batch | None:
+        """The batch of this id, if it is landed."""
+        rows = self._read(f"{_BATCHES} WHERE b.batch_id = ?", (batch_id,))
+        return _batch(rows[0]) if rows else None
+
+    def batch_of_content(self, source: str, table: str, content_hash: str) -> Batch | None:
+        """The batch that stores this content (the first that did, if it was stored more than once)."""
+        rows = self._read(
+            f"{_BATCHES} WHERE b.source = ? AND b.table_name = ? AND b.content_hash = ? AND b.repeat_of IS NULL"
+            " ORDER BY b.no LIMIT 1",
+            (source, table, content_hash),
+        )
+        return _batch(rows[0]) if rows else None
+
+    def latest_extraction(self, source: str, table: str) -> tuple[datetime, str] | None:
+        """Instant and content of a table's latest extraction, by what it states, not by when it landed."""
+        rows = self._read(
+            "SELECT extracted_at, content_hash FROM batches WHERE source = ? AND table_name = ?"
+            " ORDER BY extracted_at DESC, content_hash DESC LIMIT 1",
+            (source, table),
+        )
+        return (from_microseconds(rows[0][0]), rows[0][1]) if rows else None
+
+    def parts(self) -> set[str]:
+        """All parts that batches refer to."""
+        return {row[0] for row in self._read("SELECT DISTINCT part FROM batches WHERE part IS NOT NULL")}
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction: all of it is in the log, or none."""
+        with storage_errors(self.path):
+            connection = self._open(create=True)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # After a failed COMMIT (disk full) the transaction may or may not still be open.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _read(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        if self._connection is None and not self.path.exists():
+            return []
+        with storage_errors(self.path):
+            connection = self._open(create=False)
+            # A crash before the first transaction leaves a file without tables.
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                return []
+            with closing(connection.execute(sql, values)) as cursor:
+                return cursor.fetchall()
+
+    def _open(self, create: bool) -> sqlite3.Connection:
+        if self._connection is None:
+            uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+            self._connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA synchronous = EXTRA")
+        self._prepare(self._connection, create)
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection, create: bool) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT_VERSION:
+            raise IntegrityError(
+                f"the landing log has format {version}, this SyStock reads up to {FORMAT_VERSION}",
+                where=str(self.path),
+                todo="Use the SyStock that wrote it, or a newer one.",
+            )
+        if version == 0 and create:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+
+
+def _batch(row: Any) -> Batch:
+    values = list(row)
+    for place in (3, 9):
+        values[place] = from_microseconds(values[place])
+    values[13] = _columns(values[13])
+    return Batch(*values)
+
+
+@lru_cache(maxsize=256)
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))

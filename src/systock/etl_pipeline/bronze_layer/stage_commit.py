@@ -1,0 +1,352 @@
+"""Commits in the making: rows go into parts aside, parts are moved into place, then the log says so at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from systock.errors import BusyError
+from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
+from systock.etl_pipeline.bronze_layer.landing_log import (
+    Batch,
+    LandingLog,
+    from_microseconds,
+    to_microseconds,
+)
+from systock.etl_pipeline.bronze_layer.part_writer import PartWriter, widened
+from systock.extract.batch import FileReader, FileRejected, FileVersion, Mode
+
+#: So many parts of one table, with different columns, are written at the same time within a commit.
+MAX_OPEN_PARTS = 8
+#: Commits are written to the log together until there are so many, or so many seconds have passed.
+MAX_STAGED_COMMITS = 64
+MAX_STAGED_SECONDS = 5.0
+
+_INTENT = "moving.json"
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What a source delivered at one position, and how to read it."""
+
+    source: str
+    table: str
+    mode: Mode
+    path: str
+    position: str
+    extracted_at: datetime
+    reader: FileReader
+
+    @cached_property
+    def batch_id(self) -> str:
+        """Hash of source, table, position and content: the same delivery has the same id, whenever it lands."""
+        parts = (self.source, self.table, self.position, self.reader.content_hash)
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+
+@dataclass
+class _Draft:
+    """One commit in the making."""
+
+    no: int
+    known_at: int = 0
+    batches: list[Batch] = field(default_factory=list)
+    parts: dict[str, PartWriter] = field(default_factory=dict)
+
+
+class Stage:
+    """Gathers commits on top of a log. Nothing is visible before write(), and then whole commits are."""
+
+    def __init__(self, log: LandingLog, clock: Callable[[], datetime]) -> None:
+        self._log, self._clock = log, clock
+        self._bronze = log.path.parent
+        self._aside = self._bronze / "tmp"
+        last = log.last_commit()
+        self._base = last.no if last else 0
+        self._last_known_at = to_microseconds(last.known_at) if last else None
+        self._next_batch = log.last_batch_no() + 1
+        self._draft = _Draft(self._base + 1)
+        self._closed: list[_Draft] = []
+        self._open: dict[tuple[str, str, tuple[str, ...]], tuple[str, PartWriter]] = {}
+        self._files: list[tuple[object, ...]] = []
+        self._cursors: list[tuple[str, str, str]] = []
+        self._since = time.monotonic()
+        self._ids: set[str] = set()
+        self._contents: dict[tuple[str, str, str], Batch] = {}
+        self._latest: dict[tuple[str, str], tuple[datetime, str] | None] = {}
+        self.written: list[int] = []
+
+    # gathering
+
+    def add(self, extraction: Extraction) -> Batch | None:
+        """Read an extraction into the open commit; None when the same position holds the same content already.
+
+        When reading raises, nothing of it is in the commit.
+        """
+        reader = extraction.reader
+        if extraction.batch_id in self._ids or self._log.batch_of_id(extraction.batch_id):
+            return None
+        original = self._original(extraction)
+        batch = Batch(
+            no=self._next_batch,
+            batch_id=extraction.batch_id,
+            commit_no=self._draft.no,
+            known_at=from_microseconds(0),
+            source=extraction.source,
+            table=extraction.table,
+            mode=extraction.mode,
+            path=extraction.path,
+            position=extraction.position,
+            extracted_at=extraction.extracted_at,
+            lines=0,
+            malformed=0,
+            content_hash=reader.content_hash,
+            columns=(),
+            part=None,
+            repeat_of=None,
+        )
+        part = None if original is not None else self._read(batch, reader)
+        found = original or reader
+        batch = replace(
+            batch,
+            lines=found.lines,
+            malformed=found.malformed,
+            blank=found.blank,
+            columns=found.columns,
+            part=part,
+            repeat_of=original.no if original is not None else None,
+        )
+        self._keep(batch)
+        return batch
+
+    def _original(self, extraction: Extraction) -> Batch | None:
+        """The batch that this extraction repeats.
+
+        In append and changes tables: whatever holds this content. In full tables only the latest extraction counts, by
+        what extractions state: content that comes back after another one (a price that went back) is news.
+        """
+        table, content_hash = (extraction.source, extraction.table), extraction.reader.content_hash
+        if extraction.mode == "full":
+            if table not in self._latest:
+                self._latest[table] = self._log.latest_extraction(*table)
+            latest = self._latest[table]
+            if latest is None or latest[1] != content_hash:
+                return None
+        return self._contents.get((*table, content_hash)) or self._log.batch_of_content(*table, content_hash)
+
+    def _keep(self, batch: Batch) -> None:
+        self._next_batch += 1
+        self._draft.batches.append(batch)
+        self._ids.add(batch.batch_id)
+        table = (batch.source, batch.table)
+        if batch.repeat_of is None:
+            self._contents.setdefault((*table, batch.content_hash), batch)
+        if batch.mode == "full":
+            latest, this = self._latest.get(table), (batch.extracted_at, batch.content_hash)
+            self._latest[table] = max(latest, this) if latest else this
+
+    def _read(self, batch: Batch, reader: FileReader) -> str | None:
+        """Write the rows into a part; returns the part's name, None without rows."""
+        if not reader.small:
+            # A part of its own: what turns out to be broken at its end can still be thrown away.
+            name, part = self._new_part(batch, reader.columns)
+            try:
+                for rows in reader:
+                    part.write(batch.no, rows)
+                if not part.rows:
+                    return None
+                part.finish()
+            except BaseException:
+                part.discard()
+                raise
+            self._draft.parts[name] = part
+            return name
+        gathered = [rows for rows in reader if rows.num_rows]
+        if not gathered:
+            return None
+        key = (batch.source, batch.table, reader.columns)
+        found = self._open.pop(key, None)
+        if found is None:
+            self._make_room(key)
+            found = name, part = self._new_part(batch, reader.columns)
+            self._draft.parts[name] = part
+        self._open[key] = found
+        for rows in gathered:
+            found[1].write(batch.no, widened(rows, reader.columns))
+        return found[0]
+
+    def _new_part(self, batch: Batch, columns: tuple[str, ...]) -> tuple[str, PartWriter]:
+        with storage_errors(self._aside):
+            make_folder(self._aside)
+        name = f"{batch.source}/{batch.table}/{batch.commit_no:08d}-{batch.batch_id[:16]}.parquet"
+        return name, PartWriter(self._aside / f"{uuid.uuid4().hex}.parquet", columns)
+
+    def _make_room(self, key: tuple[str, str, tuple[str, ...]]) -> None:
+        """Finish the open parts of other tables, and the one unused for longest when there are many."""
+        for other in [other for other in self._open if other[:2] != key[:2]]:
+            self._open.pop(other)[1].finish()
+        if len(self._open) >= MAX_OPEN_PARTS:
+            self._open.pop(next(iter(self._open)))[1].finish()
+
+    def saw(self, version: FileVersion) -> None:
+        """The file is dealt with, as of this size and modification time."""
+        self._file(version, version.size, version.modified_ns, None, None, None)
+
+    def refused(self, version: FileVersion, error: FileRejected, settings: str) -> None:
+        """The file cannot be read; it is tried again when it or its settings change."""
+        size, modified = (-1, -1) if error.again else (version.size, version.modified_ns)
+        reason = f"{error.where}: {error.what}" if error.where not in (None, version.path) else error.what
+        self._file(version, size, modified, reason, error.todo, settings)
+
+    def _file(self, version: FileVersion, size: int, modified: int, *reason: str | None) -> None:
+        # A name that is no valid text cannot be stored as it is.
+        path = version.path.encode("utf-8", "backslashreplace").decode()
+        why, todo, refused_with = reason
+        row = (
+            version.source,
+            version.table,
+            path,
+            size,
+            modified,
+            why,
+            todo,
+            to_microseconds(self._clock()),
+            refused_with,
+        )
+        self._files.append(row)
+
+    def moved(self, source: str, table: str, cursor: str) -> None:
+        """The next extraction of a table goes on from here."""
+        self._cursors.append((source, table, cursor))
+
+    def close_commit(self, known_at: datetime | None) -> None:
+        """End the open commit; it becomes known at that instant (None: the clock), but later than the one before it."""
+        draft = self._draft
+        if not draft.batches:
+            return
+        for _, part in self._open.values():
+            part.finish()
+        self._open.clear()
+        instant = to_microseconds(known_at or self._clock())
+        draft.known_at = instant if self._last_known_at is None else max(instant, self._last_known_at + 1)
+        self._last_known_at = draft.known_at
+        self._closed.append(draft)
+        self._draft = _Draft(draft.no + 1)
+        if len(self._closed) >= MAX_STAGED_COMMITS or time.monotonic() - self._since > MAX_STAGED_SECONDS:
+            self.write()
+
+    # writing
+
+    @contextmanager
+    def cleaned_up(self) -> Iterator[None]:
+        """When something goes wrong, give the disk back what the unwritten commits took; recover() would do it later."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):
+                for draft in (*self._closed, self._draft):
+                    for part in draft.parts.values():
+                        part.discard()
+                self.recover()
+            raise
+
+    def recover(self) -> None:
+        """Remove what a crash left: parts that no commit refers to, and everything aside."""
+        with storage_errors(self._bronze):
+            if not self._aside.exists():
+                return
+            # Only parts that a landing was about to move are ever removed: a lost log must not cost the data.
+            with suppress(FileNotFoundError, ValueError):
+                names = json.loads((self._aside / _INTENT).read_text("utf-8"))
+                known = self._log.parts()
+                for name in names:
+                    if name not in known:
+                        (self._bronze / name).unlink(missing_ok=True)
+            shutil.rmtree(self._aside)
+
+    def write(self) -> None:
+        """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
+        if not (self._closed or self._files or self._cursors):
+            return
+        targets = {name: part.path for draft in self._closed for name, part in draft.parts.items()}
+        with storage_errors(self._bronze):
+            make_folder(self._bronze)
+            if targets:
+                self._move(targets)
+            with self._log.transaction() as connection:
+                self._insert(connection)
+            if targets:
+                (self._aside / _INTENT).unlink()
+        self.written += [draft.no for draft in self._closed]
+        self._base += len(self._closed)
+        self._closed, self._files, self._cursors = [], [], []
+        self._since = time.monotonic()
+
+    def _move(self, targets: dict[str, Path]) -> None:
+        intent = self._aside / _INTENT
+        intent.write_text(json.dumps(sorted(targets)), "utf-8")
+        sync_file(intent)
+        sync_folder(self._aside)
+        folders = {(self._bronze / name).parent for name in targets}
+        for folder in folders:
+            make_folder(folder)
+        for name, path in targets.items():
+            move(path, self._bronze / name)
+        for folder in folders:
+            sync_folder(folder)
+
+    def _insert(self, connection: sqlite3.Connection) -> None:
+        base = connection.execute("SELECT coalesce(max(no), 0) FROM commits").fetchone()[0]
+        if base != self._base:
+            raise BusyError(
+                "another landing wrote to the log meanwhile",
+                where=str(self._log.path),
+                state="Nothing of this landing is in the log.",
+                todo="Run again, one at a time.",
+            )
+        sets: dict[tuple[str, ...], int] = {}
+        for draft in self._closed:
+            connection.execute("INSERT INTO commits VALUES (?, ?)", (draft.no, draft.known_at))
+            for batch in draft.batches:
+                if batch.columns not in sets:
+                    sets[batch.columns] = _column_set(connection, batch.columns)
+                connection.execute(
+                    f"INSERT INTO batches VALUES ({', '.join('?' * 16)})",
+                    (
+                        batch.no,
+                        batch.batch_id,
+                        batch.commit_no,
+                        batch.source,
+                        batch.table,
+                        batch.mode,
+                        batch.path,
+                        batch.position,
+                        to_microseconds(batch.extracted_at),
+                        batch.lines,
+                        batch.malformed,
+                        batch.blank,
+                        batch.content_hash,
+                        sets[batch.columns],
+                        batch.part,
+                        batch.repeat_of,
+                    ),
+                )
+        connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
+        connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)
+
+
+def _column_set(connection: sqlite3.Connection, columns: tuple[str, ...]) -> int:
+    text = json.dumps(columns, ensure_ascii=False)
+    connection.execute("INSERT OR IGNORE INTO column_sets (columns) VALUES (?)", (text,))
+    number: int = connection.execute("SELECT no FROM column_sets WHERE columns = ?", (text,)).fetchone()[0]
+    return number

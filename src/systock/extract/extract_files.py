@@ -1,0 +1,192 @@
+"""Files as a source: lists the versions that are new, and opens the reader for a version's format."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from systock.errors import SettingsError
+from systock.extract.batch import (
+    FileReader,
+    FileRejected,
+    FileVersion,
+    Kind,
+    Listing,
+    SeenFile,
+    SourceSettings,
+    TableSettings,
+)
+from systock.extract.find_files import FoundFile, find_files
+from systock.extract.known_at import from_nanoseconds, stated_instant
+
+#: A file modified less than this long ago may still be being written.
+SETTLE_SECONDS = 1.0
+
+_KINDS: dict[str, Kind] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def settings_text(settings: TableSettings, known_at: str) -> str:
+    """How a file is read, as text: a refused file is tried again when this changes."""
+    names = ("format", "delimiter", "quote", "encoding", "skip_rows", "skip_footer", "header", "records")
+    values = {name: getattr(settings, name) for name in names}
+    return json.dumps({**values, "columns": list(settings.columns), "known_at": known_at}, sort_keys=True)
+
+
+def known_at_setting(source: SourceSettings, table: str) -> str:
+    """How batches of a table become known: its own setting, else the source's."""
+    return source.tables[table].known_at or source.known_at
+
+
+def list_files(
+    source_name: str,
+    source_settings: SourceSettings,
+    project_dir: Path,
+    seen: Mapping[tuple[str, str], SeenFile],
+    now: datetime,
+    *,
+    timezone: str = "UTC",
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Listing:
+    """The file versions of a source that the log has not dealt with.
+
+    seen: by (table, path), what the log knows of the source's files. A file whose size and modification time are those
+    is skipped unopened. One modified within SETTLE_SECONDS is looked at again after the rest of that time (slept once
+    for the whole source); if it changed meanwhile it waits for the next run.
+    A known_at that lies after `now` is not believed: the version takes the clock when it lands (known_at None).
+    """
+    listing = Listing()
+    fresh: list[tuple[str, FoundFile]] = []
+    for table, settings in source_settings.tables.items():
+        setting = f"sources.{source_name}.tables.{table}.path"
+        found = find_files(settings.path, project_dir, setting)
+        if not found:
+            listing.unmatched.append(setting)
+        text = settings_text(settings, known_at_setting(source_settings, table))
+        for file in found:
+            before = seen.get((table, file.path))
+            unchanged = before is not None and (before.size, before.modified_ns) == (file.size, file.modified_ns)
+            if before is not None and unchanged and before.refused_with in (None, text):
+                listing.unchanged += 1
+            else:
+                fresh.append((table, file))
+    for table, file in _settled(fresh, project_dir, listing, clock, sleep):
+        _add(listing, source_name, source_settings, table, file, now, timezone)
+    return listing
+
+
+def _settled(
+    fresh: list[tuple[str, FoundFile]],
+    project_dir: Path,
+    listing: Listing,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> list[tuple[str, FoundFile]]:
+    if not fresh:
+        return fresh
+    moment = clock()
+    waits = [SETTLE_SECONDS - (moment - file.modified_ns / 1e9) for _, file in fresh]
+    longest = max(waits)
+    if longest <= 0:
+        return fresh
+    # A modification time in the future says nothing about how long ago it was: wait the whole time.
+    sleep(min(longest, SETTLE_SECONDS))
+    settled = []
+    for wait, (table, file) in zip(waits, fresh, strict=True):
+        if wait > 0:
+            try:
+                status = os.stat(project_dir / file.path)
+                changed = (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns)
+            except OSError:
+                changed = True
+            if changed:
+                listing.waiting.append((table, file.path))
+                continue
+        settled.append((table, file))
+    return settled
+
+
+def _add(
+    listing: Listing,
+    source_name: str,
+    source: SourceSettings,
+    table: str,
+    file: FoundFile,
+    now: datetime,
+    timezone: str,
+) -> None:
+    mode = source.tables[table].mode
+    own = source.tables[table].known_at is not None
+    setting = f"sources.{source_name}.tables.{table}.known_at" if own else f"sources.{source_name}.known_at"
+    known_at = known_at_setting(source, table)
+
+    def version(extracted_at: datetime, known_at: datetime | None) -> FileVersion:
+        return FileVersion(source_name, table, mode, file.path, file.size, file.modified_ns, extracted_at, known_at)
+
+    modified_at = now
+    try:
+        modified_at = _modified_at(file)
+        if not _is_text(file.path):
+            raise FileRejected("the file's name is not valid text", where=file.path, todo="Rename the file.")
+        stated = stated_instant(known_at, file.path, file.modified_ns, timezone, setting)
+    except FileRejected as error:
+        listing.rejected.append((version(modified_at, None), error))
+        return
+    if stated is None:
+        listing.pending.append(version(modified_at, None))
+    else:
+        listing.pending.append(version(stated, stated if stated <= now else None))
+
+
+def _modified_at(file: FoundFile) -> datetime:
+    try:
+        return from_nanoseconds(file.modified_ns)
+    except (ValueError, OverflowError, OSError):
+        raise FileRejected("the modification time is no date", where=file.path, todo="Touch the file.") from None
+
+
+def _is_text(path: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
+
+
+def read_file(version: FileVersion, table_settings: TableSettings, project_dir: Path) -> FileReader:
+    """Open a version; FileRejected if it cannot be read as a whole, FileChanging if it is another version now."""
+    file = project_dir / version.path
+    kind = _kind(version, table_settings, file)
+    if kind == "parquet":
+        from systock.extract.read_arrow import ParquetReader
+
+        return ParquetReader(version, file)
+    if kind == "csv":
+        from systock.extract.read_csv import CsvReader
+
+        return CsvReader(version, table_settings, file)
+    from systock.extract.read_json import JsonReader
+
+    return JsonReader(version, table_settings, file, kind, auto=table_settings.format == "auto")
+
+
+def _kind(version: FileVersion, settings: TableSettings, file: Path) -> Kind:
+    name = version.path.rsplit("/", 1)[-1].lower()
+    if settings.format != "auto":
+        for kind in ("csv", "json", "jsonl", "parquet"):
+            if settings.format == kind:
+                return kind
+        setting = f"sources.{version.source}.tables.{version.table}.format"
+        raise SettingsError(f"{settings.format!r} is not one of: auto, csv, json, jsonl, parquet", where=setting)
+    for suffix in (".gz", ".zst"):
+        name = name.removesuffix(suffix)
+    return _KINDS.get(os.path.splitext(name)[1], "csv")
