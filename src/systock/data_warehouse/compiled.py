@@ -1,0 +1,162 @@
+"""Compiled definitions: table files as the SQL that a run executes, kept between runs so that unchanged files are never parsed.
+
+Parsing and rewriting a project's SQL takes seconds; its result depends on the definitions alone. The book keeps it in one
+file beside the build, thrown away whole when any definition changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from systock.data_warehouse.dependency_order import inputs
+from systock.data_warehouse.portable_sql import compile_sql, compile_text
+from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
+from systock.data_warehouse.table_file import TableFile
+
+
+class Book:
+    """Keeps compiled SQL by key, in a file; `edition` names the definitions that it holds for."""
+
+    #: What this process compiled already, for whichever project.
+    _made: ClassVar[dict[tuple[str, str], Any]] = {}
+
+    def __init__(self, path: Path, edition: str) -> None:
+        self._path, self._edition = path, edition
+        self._entries: dict[str, Any] = {}
+        self._is_new = False
+        with suppress(OSError, ValueError, KeyError):  # lost or damaged: it is compiled again
+            kept = json.loads(path.read_bytes())
+            if kept["edition"] == edition:
+                self._entries = kept["entries"]
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        """The entry, made (as JSON values) when it is not there yet."""
+        if key not in self._entries:
+            made = (self._edition, key)
+            if made not in self._made:
+                self._made[made] = make()
+            self._entries[key] = self._made[made]
+            self._is_new = True
+        return self._entries[key]
+
+    def save(self) -> None:
+        """Keep the book for the next run; a disk that refuses costs only time."""
+        if self._is_new:
+            aside = self._path.with_suffix(".new")
+            with suppress(OSError):
+                aside.write_text(json.dumps({"edition": self._edition, "entries": self._entries}))
+                aside.replace(self._path)
+
+
+@dataclass(frozen=True)
+class CompiledColumn:
+    """A column of a contract; default_sql is the engine's."""
+
+    name: str
+    type: str
+    nullable: bool
+    default_sql: str | None
+
+
+@dataclass(frozen=True)
+class CompiledCheck:
+    """A CHECK: its text, its first column, its condition in the engine's SQL."""
+
+    text: str
+    column: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class CompiledTable:
+    """What a run needs to know of a table file; select is the engine's SQL, empty for contracts."""
+
+    schema: str
+    name: str
+    sentence: str
+    refresh: str | None
+    history: str | None
+    columns: tuple[CompiledColumn, ...]
+    primary_key: tuple[str, ...]
+    references: tuple[tuple[str, str, str], ...]
+    checks: tuple[CompiledCheck, ...]
+    reads: tuple[str, ...]
+    select: str
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+def compile_table(table: TableFile) -> dict[str, Any]:
+    """A table file as the JSON values of a CompiledTable."""
+    return asdict(
+        CompiledTable(
+            table.schema, table.name, table.sentence, table.refresh, table.history,
+            tuple(CompiledColumn(c.name, c.type, c.nullable, compile_text(c.default_sql) if c.default_sql else None) for c in table.columns),
+            table.primary_key,
+            tuple((r.column, r.table, r.target_column) for r in table.references),
+            tuple(CompiledCheck(c.text, c.columns[0] if c.columns else "", compile_sql(c.expression)) for c in table.checks),
+            tuple(found.qualified for found in inputs(table)),
+            compile_sql(table.select) if table.select is not None else "",
+        )
+    )  # fmt: skip
+
+
+def read_compiled(entry: Mapping[str, Any]) -> CompiledTable:
+    """A CompiledTable from its JSON values."""
+    return CompiledTable(**{
+        **entry,
+        "columns": tuple(CompiledColumn(**column) for column in entry["columns"]),
+        "checks": tuple(CompiledCheck(**check) for check in entry["checks"]),
+        "references": tuple((column, table, target) for column, table, target in entry["references"]),
+        "primary_key": tuple(entry["primary_key"]),
+        "reads": tuple(entry["reads"]),
+    })  # fmt: skip
+
+
+def before(qualified: str) -> str:
+    """The temporary relation that reads a table as it was before the run."""
+    return qualified.replace(".", "_") + "_before"
+
+
+def changed(qualified: str) -> str:
+    """The temporary relation of a table's changed rows, old and new versions."""
+    return qualified.replace(".", "_") + "_changed"
+
+
+def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[str, Sequence[str]]) -> RefreshPlan:
+    """The refresh plan of a table file. tables: the files of the tables it may read; columns: of all it may read."""
+    assert table.select is not None
+    reads = [found.qualified for found in inputs(table)]
+    made_by = {name: select for name in reads if name in tables and (select := tables[name].select) is not None}
+    return plan_refresh(
+        table.select,
+        [c.name for c in table.columns],
+        table.primary_key,
+        {name: columns[name] for name in reads},
+        made_by,
+    )
+
+
+def compile_refresh(table: TableFile, plan: RefreshPlan) -> dict[str, Any]:
+    """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
+    if plan.whole:
+        return {"whole": plan.whole}
+    then = {found.qualified: before(found.qualified) for found in inputs(table)}
+    return {
+        "whole": None,
+        "stale": compile_sql(plan.recompute("touched", then)),
+        "fresh": compile_sql(plan.recompute("touched", {})),
+    }
+
+
+def compile_touched(table: TableFile, plan: RefreshPlan, moved: str) -> list[str]:
+    """Queries of the keys that an input's changed rows touch, over all inputs as they were and as they are."""
+    then = {found.qualified: before(found.qualified) for found in inputs(table)}
+    return [compile_sql(query) for relation in (then, {}) for query in plan.touched(moved, changed(moved), relation)]

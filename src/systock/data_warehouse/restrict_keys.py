@@ -1,0 +1,157 @@
+"""Recomputing some keys: the query with its rows restricted to a relation of touched keys, as near to the scans as is sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from systock.data_warehouse.lineage_sql import Writer, named
+from systock.data_warehouse.lineage_trace import blocked, in_branch, substituted
+from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Rows, Scan, Source, Union, columns_of, form
+
+TOUCHED = "touched_key"
+
+# touched-key column → the expression over a node's columns that must equal it
+Keys = Mapping[str, exp.Expr]
+
+
+def restricted(tree: Node, columns: Mapping[str, str], touched: str, relation: Mapping[str, str]) -> exp.Query:
+    """The tree's query, only the rows whose `columns` (touched-key column → column of the tree) are in `touched`."""
+    writer = RestrictingWriter(relation)
+    keys = {key: exp.column(name) for key, name in columns.items()}
+    return writer.finish(writer.restrict(tree, keys, touched))
+
+
+class RestrictingWriter(Writer):
+    """Writes σ(keys in touched) of a node: exactly those rows of it, never a part of what a key's rows are made of."""
+
+    def restrict(self, node: Node, keys: Keys, touched: str, extra: Sequence[str] = ()) -> exp.Query:
+        """The node's rows whose `keys` are in the relation `touched`; extra: hidden columns to yield as well."""
+        if isinstance(node, Union):
+            parts = []
+            for number, branch in enumerate(node.branches):
+                inside = {key: in_branch(node, e, number) for key, e in keys.items()}
+                parts.append(self.restrict(branch, inside, touched, self.branch_extra(node, number, extra)))
+            return self.union(node, parts, extra)
+        if not isinstance(node, Block):
+            raise NotByKey("a relation that can not be restricted")
+        inner = {key: substituted(node, expression) for key, expression in keys.items()}
+        here = {s.alias: keys_of_source(node, s, inner) for s in node.sources}
+        # an item that holds every key column restricts the whole SELECT by itself; else the SELECT itself is
+        whole = [
+            s for s in node.sources if not s.nullable and inner.keys() == here[s.alias].keys() and columns_in(inner)
+        ]
+        restricted_items: dict[int, Source] = {}
+        if len(node.sources) > 1 or not any(isinstance(s.node, Scan) for s in node.sources):
+            for number, source in enumerate(node.sources):
+                spared = source.nullable or (whole and source not in whole)
+                if columns_in(here[source.alias]) and not (isinstance(source.node, Scan) and spared):
+                    restricted_items[number] = source
+        done = any(source in whole for source in restricted_items.values())
+        reads = columns_in(inner if not done else {}) + [c for name in extra for c in columns_of(node.outputs[name])]
+        items = {
+            number: self.restricted_source(node, source, here[source.alias], touched, self.hidden(source, reads))
+            for number, source in restricted_items.items()
+        }
+        return self.block(node, items, [] if done else [self.is_touched(inner, touched)], extra, reads)
+
+    def restricted_source(
+        self, block: Block, source: Source, keys: Keys, touched: str, extra: Sequence[str]
+    ) -> exp.Expr:
+        """A FROM item with its rows restricted."""
+        if isinstance(source.node, Scan):
+            names = list(
+                dict.fromkeys(
+                    c.name
+                    for c in block.select.find_all(exp.Column)
+                    if c.table == source.alias and c.name in source.node.visible
+                )
+            )
+            names += [c.name for e in keys.values() for c in columns_of(e) if c.name not in names]
+            placed = {key: placed_in(source.alias, expression) for key, expression in keys.items()}
+            scan = exp.select(*(exp.column(name, table=source.alias) for name in dict.fromkeys(names)))
+            scan = scan.from_(self.table(source.node, source.alias)).where(self.is_touched(placed, touched))
+            return scan.subquery(source.alias, copy=False)
+        key = tuple((key, form(expression)) for key, expression in sorted(keys.items()))
+        node = source.node
+        return self.relation_of(
+            node, source.alias, (touched, key, *extra), lambda: self.restrict(node, keys, touched, extra), source.item
+        )
+
+    def is_touched(self, keys: Keys, touched: str) -> exp.Expr:
+        """A null-safe semi join with the touched keys."""
+        matches = [
+            exp.NullSafeEQ(this=exp.column(key, table=TOUCHED), expression=_operand(expression))
+            for key, expression in keys.items()
+        ]
+        return exp.Exists(this=exp.select("1").from_(named(touched, TOUCHED)).where(exp.and_(*matches, copy=False)))
+
+
+def keys_of_source(block: Block, source: Source, keys: Keys) -> dict[str, exp.Expr]:
+    """The key columns that can be told from this FROM item alone, over its own columns; equal columns of joined items count."""
+    if isinstance(source.node, Rows) or source.lateral:
+        return {}
+    stand_in: dict[str, exp.Column] = {}
+    if source.nullable:  # its rows only matter where they meet rows that are wanted
+        for part in source.on:
+            if isinstance(part, exp.EQ) and isinstance(part.left, exp.Column) and isinstance(part.right, exp.Column):
+                for mine, other in ((part.left, part.right), (part.right, part.left)):
+                    if mine.table == source.alias and other.table != source.alias:
+                        for same in [other, *block.same.get(form(other), [])]:
+                            stand_in[form(same)] = mine
+    found: dict[str, exp.Expr] = {}
+    for key, expression in keys.items():
+        told: dict[int, exp.Column] = {}
+        for column in columns_of(expression):
+            equal = [column, *block.same.get(form(column), [])] if not source.nullable else []
+            mine_ = next((c for c in equal if c.table == source.alias), None) or stand_in.get(form(column))
+            if mine_ is None:
+                break
+            told[id(column)] = mine_
+        else:
+            own_form = _replaced(expression, told)
+            if blocked(source.node, own_form) is None:
+                found[key] = own_form
+    return found
+
+
+def _replaced(expression: exp.Expr, told: Mapping[int, exp.Column]) -> exp.Expr:
+    """The expression over the FROM item's own columns: named without table, as seen from within it."""
+    names = [told[id(column)].name for column in columns_of(expression)]
+    copy = expression.copy()
+    if isinstance(copy, exp.Column):
+        return exp.column(names[0])
+    for column, name in zip(columns_of(copy), names, strict=True):
+        column.replace(exp.column(name))
+    return copy
+
+
+def without_table(expression: exp.Expr) -> exp.Expr:
+    """An expression over one FROM item as one over that relation's own columns, named without table."""
+    if isinstance(expression, exp.Column):
+        return exp.column(expression.name)
+    copy = expression.copy()
+    for column in columns_of(copy):
+        column.replace(exp.column(column.name))
+    return copy
+
+
+def placed_in(alias: str, expression: exp.Expr) -> exp.Expr:
+    """An expression over a relation's columns, with the relation's alias."""
+    copy = expression.copy()
+    if isinstance(copy, exp.Column):
+        return exp.column(copy.name, table=alias)
+    for column in columns_of(copy):
+        column.replace(exp.column(column.name, table=alias))
+    return copy
+
+
+def columns_in(keys: Keys) -> list[exp.Column]:
+    """The columns that the key expressions read; without any they choose nothing."""
+    return [column for expression in keys.values() for column in columns_of(expression)]
+
+
+def _operand(expression: exp.Expr) -> exp.Expr:
+    simple = isinstance(expression, exp.Column | exp.Literal | exp.Null | exp.Func | exp.Paren)
+    return expression.copy() if simple else exp.paren(expression.copy())

@@ -1,0 +1,72 @@
+"""Snapshots: what was reported at a point in time, stored as changes against the one before, shown whole by a view.
+
+A file of `refresh: snapshot` names the state's columns and the SELECT that captures it (for the instant in meta.capture).
+`snapshot.<kind>__changes` holds what landed; the view `snapshot.<kind>` shows every snapshot whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from systock.data_warehouse.engine.base import Engine
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from systock.data_warehouse.compiled import CompiledTable
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A captured state: its changes against the previous snapshot, as an Arrow table with `is_removed` first."""
+
+    changes: pa.Table
+    row_count: int
+
+
+def create_snapshot_sql(table: CompiledTable, types: Sequence[str]) -> list[str]:
+    """The table of changes behind a kind of snapshot, and the view that shows each snapshot whole."""
+    columns = ", ".join(f'"{c.name}" {type_}' for c, type_ in zip(table.columns, types, strict=True))
+    key = ", ".join(f'"{name}"' for name in table.primary_key)
+    state = ", ".join(f'c."{c.name}"' for c in table.columns)
+    return [
+        f"CREATE TABLE {table.qualified}__changes (snapshot_no BIGINT NOT NULL, is_removed BOOLEAN NOT NULL, {columns})",
+        f"""CREATE VIEW {table.qualified} AS
+            SELECT t.snapshot_no, t.as_of, t.known_at, t.is_derived, {state}
+            FROM snapshot.taken AS t
+            JOIN (
+                SELECT *, lead(snapshot_no) OVER (PARTITION BY {key} ORDER BY snapshot_no) AS next_no FROM {table.qualified}__changes
+            ) AS c ON c.snapshot_no <= t.snapshot_no AND (c.next_no IS NULL OR c.next_no > t.snapshot_no)
+            WHERE t.kind = '{table.name}' AND NOT c.is_removed""",
+    ]
+
+
+def capture(engine: Engine, table: CompiledTable, types: Sequence[str], as_of: str, as_of_date: str) -> Capture:
+    """Capture a state from the warehouse that `engine` reads (read-only will do); as_of is an instant in UTC."""
+    engine.execute("CREATE OR REPLACE TEMP TABLE capture (as_of TIMESTAMPTZ, as_of_date DATE)")
+    engine.execute(f"INSERT INTO capture VALUES (TIMESTAMPTZ '{as_of}', DATE '{as_of_date}')")
+    columns = ", ".join(f'"{c.name}"' for c in table.columns)
+    key = ", ".join(f'"{name}"' for name in table.primary_key)
+    typed = ", ".join(
+        f'CAST("{c.name}" AS {type_}) AS "{c.name}"' for c, type_ in zip(table.columns, types, strict=True)
+    )
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE state AS SELECT {typed} FROM ({table.select.replace('meta.capture', 'temp.capture')})"
+    )
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE state_before AS SELECT {columns} FROM {table.qualified}
+        WHERE snapshot_no = (SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')""")
+    changes = engine.arrow(f"""
+        SELECT FALSE AS is_removed, * FROM (SELECT * FROM state EXCEPT SELECT * FROM state_before)
+        UNION ALL
+        SELECT TRUE AS is_removed, * FROM state_before WHERE ({key}) NOT IN (SELECT ({key}) FROM state)
+        ORDER BY ALL""")
+    [(rows,)] = engine.rows("SELECT count(*) FROM state")
+    return Capture(changes, int(rows))
+
+
+def land_sql(table: CompiledTable, types: Sequence[str], lines: str, snapshot_no: int) -> str:
+    """The statement that takes landed changes (a relation of text columns) into the table of changes."""
+    typed = ", ".join(f'CAST(l."{c.name}" AS {type_})' for c, type_ in zip(table.columns, types, strict=True))
+    return f"INSERT INTO {table.qualified}__changes SELECT {snapshot_no}, CAST(l.is_removed AS BOOLEAN), {typed} FROM {lines} AS l"

@@ -1,0 +1,406 @@
+"""Macros on DuckDB, each against an independent computation in Python."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from systock.data_warehouse.engine.base import QueryError
+from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.macros import MACROS, dim_key_of, fact_key_of, key_text
+from systock.data_warehouse.portable_sql import DIALECTS, compile_text
+from systock.errors import DefinitionError
+
+ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Europe/Dublin", "UTC"]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBEngine]:
+    with connect(None) as opened:
+        yield opened
+
+
+def values(engine: DuckDBEngine, expression: str, zones: tuple[str, ...] = (), **columns: pa.Array) -> list[Any]:
+    """What a portable expression gives on the rows of Arrow columns, in their order."""
+    count = len(next(iter(columns.values())))
+    engine.connection.register("given", pa.table({"row_no": pa.array(range(count)), **columns}))
+    sql = compile_text(f"SELECT t.row_no, {expression} AS made FROM main.given AS t ORDER BY t.row_no", zones=zones)
+    return [row[1] for row in engine.rows(sql.replace("main.given", "given"))]
+
+
+def value(engine: DuckDBEngine, expression: str) -> Any:
+    """What a portable expression without columns gives."""
+    [(made,)] = engine.rows(compile_text(f"SELECT {expression} AS made"))
+    return made
+
+
+def decimals(scale: int, digits: int = 18) -> st.SearchStrategy[Decimal]:
+    """Numbers of numeric(digits, scale): small ones, any, and those at the limits."""
+    limit = 10**digits - 1
+    whole = st.one_of(
+        st.integers(-1000, 1000),
+        st.integers(-(10**9), 10**9),
+        st.integers(-limit, limit),
+        st.sampled_from([limit, -limit, limit - 1, 10 ** (digits - 1), 5 * 10 ** (digits - 1)]),
+    )
+    return whole.map(lambda n: Decimal(n).scaleb(-scale, None))
+
+
+def rounded(exact: Decimal, scale: int) -> Decimal:
+    return exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+
+
+def outcomes(
+    engine: DuckDBEngine, call: str, scale: int, pairs: list[tuple[Decimal, Decimal]], sa: int, sb: int
+) -> None:
+    """The call equals exact arithmetic where the result has 18 digits, and is refused where it does not."""
+    expected: list[Decimal | None] = []
+    with localcontext() as context:
+        context.prec = 200
+        for a, b in pairs:
+            if call == "mul":
+                expected.append(rounded(a * b, scale))
+            else:
+                expected.append(None if b == 0 else rounded(a / b, scale))
+    limit = Decimal(10) ** (18 - scale)
+    fitting = [i for i, result in enumerate(expected) if result is None or abs(result) < limit]
+    if fitting:
+        columns = {
+            "a": pa.array([pairs[i][0] for i in fitting], pa.decimal128(18, sa)),
+            "b": pa.array([pairs[i][1] for i in fitting], pa.decimal128(18, sb)),
+        }
+        assert values(engine, f"{call}(t.a, t.b, {scale})", **columns) == [expected[i] for i in fitting]
+    for i in set(range(len(pairs))) - set(fitting):
+        one = {"a": pa.array([pairs[i][0]], pa.decimal128(18, sa)), "b": pa.array([pairs[i][1]], pa.decimal128(18, sb))}
+        with pytest.raises(QueryError):
+            values(engine, f"{call}(t.a, t.b, {scale})", **one)
+        break  # one is enough: each is a query of its own
+
+
+# Scales of amounts, unit costs, quantities and rates, and none.
+SCALES = st.sampled_from([0, 3, 4, 6, 8])
+
+
+@given(data=st.data(), sa=SCALES, sb=SCALES, scale=SCALES)
+def test_mul_is_exact(engine: DuckDBEngine, data: st.DataObject, sa: int, sb: int, scale: int) -> None:
+    pairs = data.draw(st.lists(st.tuples(decimals(sa), decimals(sb)), min_size=1, max_size=40))
+    outcomes(engine, "mul", scale, pairs, sa, sb)
+
+
+@given(data=st.data(), sa=SCALES, sb=SCALES, scale=SCALES)
+def test_safe_div_is_exact(engine: DuckDBEngine, data: st.DataObject, sa: int, sb: int, scale: int) -> None:
+    pairs = data.draw(st.lists(st.tuples(decimals(sa), decimals(sb)), min_size=1, max_size=40))
+    outcomes(engine, "safe_div", scale, pairs, sa, sb)
+
+
+@given(data=st.data(), scale=st.sampled_from([0, 2, 4, 6]))
+def test_safe_div_at_and_beside_ties(engine: DuckDBEngine, data: st.DataObject, scale: int) -> None:
+    """Quotients of exactly n + 1/2 units of the last place, and one unit of the dividend beside them."""
+    pairs = []
+    for _ in range(data.draw(st.integers(1, 30))):
+        n = data.draw(st.integers(-(10**7), 10**7))
+        b = data.draw(st.integers(1, 10**4)) * 2 * data.draw(st.sampled_from([-1, 1]))
+        nudge = data.draw(st.sampled_from([-1, 0, 1]))
+        a = Decimal((2 * n + 1) * b // 2).scaleb(-scale) + Decimal(nudge).scaleb(-6)
+        pairs.append((a, Decimal(b)))
+    outcomes(engine, "safe_div", scale, pairs, 6, 0)
+
+
+@given(data=st.data(), scale=st.sampled_from([0, 2, 4]))
+def test_mul_at_and_beside_ties(engine: DuckDBEngine, data: st.DataObject, scale: int) -> None:
+    """Odd numbers of units halved, up to where doubles have no halves left, and 1e-8 of the factor beside them."""
+    pairs = []
+    for _ in range(data.draw(st.integers(1, 30))):
+        odd = 2 * data.draw(st.integers(-(10 ** data.draw(st.integers(1, 17))), 10**17)) + 1
+        nudge = data.draw(st.sampled_from([-1, 0, 1]))
+        pairs.append((Decimal(odd).scaleb(-scale), Decimal("0.5") + Decimal(nudge).scaleb(-8)))
+    outcomes(engine, "mul", scale, pairs, scale, 8)
+
+
+def test_mul_and_safe_div_of_other_types(engine: DuckDBEngine) -> None:
+    assert value(engine, "mul(CAST('99999999999999.9999' AS numeric(18, 4)), 1, 4)") == Decimal("99999999999999.9999")
+    assert value(engine, "mul(2000000000, 2000, 0)") == Decimal(4_000_000_000_000)
+    assert value(engine, "mul(CAST(3 AS bigint), CAST('1.005' AS numeric(18, 3)), 2)") == Decimal("3.02")
+    assert value(engine, "mul(NULL, CAST('1.5' AS numeric(18, 4)), 2)") is None
+    assert value(engine, "mul(sum(x.q), max(x.q), 2)".join(["(SELECT ", " FROM (VALUES (1.5), (2.5)) AS x (q))"])) == 10
+    assert value(engine, "safe_div(7, 2, 0)") == 4
+    assert value(engine, "safe_div(-7, 2, 0)") == -4
+    assert value(engine, "safe_div(1, 3, 6)") == Decimal("0.333333")
+    assert value(engine, "safe_div(CAST('0.49999999' AS numeric(18, 8)), 1, 0)") == 0
+    assert value(engine, "safe_div(1, CAST('0.0000000001' AS numeric(38, 10)), 2)") == Decimal(10**10)
+    assert value(engine, "safe_div(5, 0, 2)") is None
+    assert value(engine, "safe_div(5, NULL, 2)") is None
+    assert value(engine, "safe_div(CAST(1 AS double precision), CAST(8 AS double precision), 4)") == Decimal("0.1250")
+    [(kind,)] = engine.rows("SELECT typeof(" + compile_text("mul(1.5, 1.5, 3)") + ")")
+    assert kind == "DECIMAL(18,3)"
+
+
+@given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(-50, 50)), min_size=1, max_size=50))
+def test_int_div_cuts_toward_zero(engine: DuckDBEngine, pairs: list[tuple[int, int]]) -> None:
+    made = values(engine, "int_div(t.a, t.b)", a=pa.array([a for a, _ in pairs]), b=pa.array([b for _, b in pairs]))
+    assert made == [None if b == 0 else (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1) for a, b in pairs]
+
+
+texts = st.one_of(st.none(), st.text(max_size=12), st.sampled_from(["", "1:", ":", "0:", "é", "👍🏽", "a\x00b", "N"]))
+
+
+@given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=50))
+@example([(None, "", "x"), ("", None, "x"), ("1:a", "", None)])
+def test_keys_equal_their_python_definition(engine: DuckDBEngine, rows: list[tuple[str | None, ...]]) -> None:
+    columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate("abc")}
+    assert values(engine, "dim_key(t.a, t.b, t.c)", **columns) == [dim_key_of(*row) for row in rows]
+    assert values(engine, "fact_key(t.a, t.b, t.c)", **columns) == [fact_key_of(*row) for row in rows]
+    assert values(engine, "row_hash(t.a, t.b, t.c)", **columns) == [fact_key_of(*row).hex for row in rows]
+
+
+def test_python_definition_of_keys() -> None:
+    assert key_text("pos", None, "", "é1") == "3:pos:0:2:é1"
+    digest = hashlib.md5("3:pos:0:2:é1".encode()).hexdigest()
+    assert dim_key_of("pos", None, "", "é1") == int(digest[:15], 16)
+    assert fact_key_of("pos", None, "", "é1") == uuid.UUID(digest)
+    assert 0 < dim_key_of("x") < 2**60
+
+
+@given(st.lists(st.tuples(texts, texts), min_size=2, max_size=2, unique=True))
+def test_different_parts_have_different_key_texts(pairs: list[tuple[str | None, str | None]]) -> None:
+    assert key_text(*pairs[0]) != key_text(*pairs[1])
+    if pairs[0][0] is not None and pairs[0][1] is not None:
+        assert key_text(*pairs[0]) != key_text(pairs[0][0] + pairs[0][1])
+
+
+def test_keys_with_null_literals_and_one_part(engine: DuckDBEngine) -> None:
+    assert value(engine, "dim_key('a', NULL)") == dim_key_of("a", None)
+    assert value(engine, "fact_key('a')") == fact_key_of("a")
+    assert (
+        value(engine, "row_hash(1, TRUE, DATE '2024-01-01', CAST('1.50' AS numeric(18, 2)), NULL)")
+        == fact_key_of("1", "true", "2024-01-01", "1.50", None).hex
+    )
+    with pytest.raises(QueryError):
+        value(engine, "dim_key(1)")  # numbers are cast by whoever writes the key
+
+
+instants = st.datetimes(datetime(1980, 1, 1), datetime(2037, 12, 31))
+
+
+@given(st.lists(instants, min_size=1, max_size=50))
+def test_instant_text(engine: DuckDBEngine, times: list[datetime]) -> None:
+    column = pa.array(times, pa.timestamp("us", "UTC"))
+    expected = [str((t - datetime(1970, 1, 1)) // timedelta(microseconds=1)) for t in times]
+    assert values(engine, "instant_text(t.a)", a=column) == expected
+    assert value(engine, "instant_of_epoch(1.000001)") == datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC)
+
+
+def utc_of_wall(wall: datetime, zone: str) -> datetime:
+    """The rule, by zoneinfo: fold = 1 is the second of two hours; in a gap the offset from before it shifts forward."""
+    local = wall.replace(tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC)
+    if local.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == wall:
+        return local
+    return wall.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
+
+
+CHANGES = [  # wall clocks around changes of the clocks
+    datetime(2024, 3, 31, 2, 30), datetime(2024, 10, 27, 2, 30), datetime(2024, 3, 10, 2, 30), datetime(2024, 11, 3, 1, 30),
+    datetime(2024, 10, 6, 2, 15), datetime(2024, 4, 7, 1, 45), datetime(2024, 3, 31, 3, 0), datetime(2024, 10, 27, 3, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("listed", [(), tuple(ZONES), ("Europe/Berlin",)])
+@given(
+    st.lists(st.tuples(st.one_of(instants, st.sampled_from(CHANGES)), st.sampled_from(ZONES)), min_size=1, max_size=60)
+)
+@example([(wall, zone) for wall in CHANGES for zone in ZONES])
+def test_zones_both_ways(engine: DuckDBEngine, listed: tuple[str, ...], rows: list[tuple[datetime, str]]) -> None:
+    zone = pa.array([zone for _, zone in rows])
+    made = values(
+        engine, "local_to_utc(t.a, t.z)", listed, a=pa.array([w for w, _ in rows], pa.timestamp("us")), z=zone
+    )
+    assert made == [utc_of_wall(wall, zone) for wall, zone in rows]
+    back = values(engine, "utc_to_local(t.a, t.z)", listed, a=pa.array(made, pa.timestamp("us", "UTC")), z=zone)
+    assert back == [u.astimezone(ZoneInfo(z)).replace(tzinfo=None) for u, (_, z) in zip(made, rows, strict=True)]
+
+
+def test_ambiguous_and_skipped_hours(engine: DuckDBEngine) -> None:
+    def utc(wall: str, zone: str) -> datetime:
+        return value(engine, f"local_to_utc(TIMESTAMP '{wall}', '{zone}')")
+
+    assert utc("2024-10-27 02:30:00", "Europe/Berlin") == datetime(2024, 10, 27, 1, 30, tzinfo=UTC)  # the second
+    assert utc("2024-03-31 02:30:00", "Europe/Berlin") == datetime(2024, 3, 31, 1, 30, tzinfo=UTC)  # = 03:30 summer
+    assert utc("2024-11-03 01:30:00", "America/New_York") == datetime(2024, 11, 3, 6, 30, tzinfo=UTC)
+    assert utc("2024-03-10 02:30:00", "America/New_York") == datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
+    assert utc("2024-04-07 01:45:00", "Australia/Lord_Howe") == datetime(2024, 4, 6, 15, 15, tzinfo=UTC)
+    assert utc("2024-10-06 02:15:00", "Australia/Lord_Howe") == datetime(2024, 10, 5, 15, 45, tzinfo=UTC)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=10), st.sampled_from(
+    ["Nowhere", "", " ", "Europe/Berlin ", " UTC", "+02", "+02:00", "Z", "PST8PDT", "Etc/GMT+2", "GMT+2", "CEST", "utc", "'", "%Z"]
+)), min_size=1, max_size=20))  # fmt: skip
+def test_an_unknown_zone_is_null_and_stops_nothing(engine: DuckDBEngine, zones: list[str | None]) -> None:
+    wall = pa.array([datetime(2024, 1, 1)] * len(zones), pa.timestamp("us"))
+    for listed in ((), ("Europe/Berlin",)):
+        made = values(engine, "local_to_utc(t.a, t.z)", listed, a=wall, z=pa.array(zones, pa.string()))
+        for zone, instant in zip(zones, made, strict=True):
+            if zone in (None, "", " ", "Nowhere", "Europe/Berlin ", " UTC", "'", "%Z"):
+                assert instant is None
+
+
+@given(st.lists(st.tuples(instants, st.sampled_from(ZONES), st.times()), min_size=1, max_size=50))
+def test_business_date_and_its_start(engine: DuckDBEngine, rows: list[tuple[datetime, str, time]]) -> None:
+    zone, cut = pa.array([z for _, z, _ in rows]), pa.array([c for _, _, c in rows], pa.time64("us"))
+    at = pa.array([t for t, _, _ in rows], pa.timestamp("us", "UTC"))
+    expected = []
+    for t, z, c in rows:
+        wall = t.replace(tzinfo=UTC).astimezone(ZoneInfo(z)).replace(tzinfo=None)
+        expected.append((wall - (datetime.combine(date.min, c) - datetime.min)).date())
+    assert values(engine, "business_date(t.a, t.z, t.c)", a=at, z=zone, c=cut) == expected
+    days = pa.array(expected, pa.date32())
+    starts = [utc_of_wall(datetime.combine(d, c), z) for d, (_, z, c) in zip(expected, rows, strict=True)]
+    assert values(engine, "start_of_business_date(t.a, t.z, t.c)", a=days, z=zone, c=cut) == starts
+
+
+days = st.dates(date(1900, 1, 1), date(2199, 12, 31))
+
+
+@given(st.lists(st.tuples(days, days, st.integers(-5000, 5000)), min_size=1, max_size=50))
+def test_dates(engine: DuckDBEngine, rows: list[tuple[date, date, int]]) -> None:
+    a, b, n = (pa.array(column) for column in zip(*rows, strict=True))
+    assert values(engine, "date_diff(t.a, t.b)", a=a, b=b) == [(x - y).days for x, y, _ in rows]
+    assert values(engine, "add_days(t.a, t.n)", a=a, n=n) == [x + timedelta(days=k) for x, _, k in rows]
+    assert values(engine, "iso_day_of_week(t.a)", a=a) == [x.isoweekday() for x, _, _ in rows]
+    assert values(engine, "iso_week(t.a)", a=a) == [x.isocalendar().week for x, _, _ in rows]
+    assert values(engine, "iso_year(t.a)", a=a) == [x.isocalendar().year for x, _, _ in rows]
+    assert values(engine, "day_name_en(t.a)", a=a) == [x.strftime("%A") for x, _, _ in rows]
+    assert values(engine, "month_name_en(t.a)", a=a) == [x.strftime("%B") for x, _, _ in rows]
+
+
+def test_date_spine_in_from_and_lateral(engine: DuckDBEngine) -> None:
+    def rows(sql: str) -> list[tuple[Any, ...]]:
+        return engine.rows(compile_text(sql))
+
+    first = [(date(2024, 2, 28),), (date(2024, 2, 29),), (date(2024, 3, 1),)]
+    assert (
+        rows("SELECT spine.day FROM date_spine(DATE '2024-02-28', DATE '2024-03-01') AS spine ORDER BY spine.day")
+        == first
+    )
+    assert rows("SELECT d.x FROM date_spine(DATE '2024-02-28', DATE '2024-03-01') AS d (x) ORDER BY d.x") == first
+    assert rows("SELECT spine.day FROM date_spine(DATE '2024-03-01', DATE '2024-02-28') AS spine") == []
+    lateral = """
+        WITH span AS (SELECT * FROM (VALUES ('a', DATE '2024-01-01', DATE '2024-01-02'), ('b', DATE '2024-01-05', DATE '2024-01-05'),
+            ('c', DATE '2024-01-05', DATE '2024-01-04'), ('d', CAST(NULL AS date), DATE '2024-01-04')) AS v (name, f, t))
+        SELECT span.name, spine.day FROM span {} date_spine(span.f, span.t) AS spine {} ORDER BY span.name, spine.day"""
+    inner = [("a", date(2024, 1, 1)), ("a", date(2024, 1, 2)), ("b", date(2024, 1, 5))]
+    assert rows(lateral.format("CROSS JOIN LATERAL", "")) == inner
+    assert rows(lateral.format("LEFT JOIN LATERAL", "ON TRUE")) == [*inner, ("c", None), ("d", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "made"),
+    [
+        ("31/12/2024", "%d/%m/%Y", "2024-12-31"),
+        ("1/2/2024", "%d/%m/%Y", "2024-02-01"),
+        ("31/02/2024", "%d/%m/%Y", "31/02/2024"),
+        ("01/02/24", "%d/%m/%Y", "01/02/24"),
+        ("01/02/24", "%d/%m/%y", "2024-02-01"),
+        ("2024-12-31", "%d/%m/%Y", "2024-12-31"),
+        ("", "%d/%m/%Y", ""),
+        ("20241231", "%Y%m%d", "2024-12-31"),
+        ("soon", "%Y%m%d", "soon"),
+    ],
+)
+def test_iso_date(engine: DuckDBEngine, text: str, form: str, made: str) -> None:
+    assert values(engine, f"iso_date(t.a, '{form}')", a=pa.array([text, None])) == [made, None]
+
+
+def test_iso_timestamp(engine: DuckDBEngine) -> None:
+    column = pa.array(["31.12.2024 23:59:58", "31.12.2024 24:00:00", "1.1.2024 00:00:00", None])
+    expected = ["2024-12-31 23:59:58", "31.12.2024 24:00:00", "2024-01-01 00:00:00", None]
+    assert values(engine, "iso_timestamp(t.a, '%d.%m.%Y %H:%M:%S')", a=column) == expected
+    assert value(engine, "iso_timestamp('20241231 2359.125', '%Y%m%d %H%M.%f')") == "2024-12-31 23:59:00.125"
+
+
+@given(st.lists(texts, min_size=1, max_size=50))
+@example(["Straße", "ÄÖäö", "ß", "İı", "abcXYZ", None])
+def test_ascii_case(engine: DuckDBEngine, given_texts: list[str | None]) -> None:
+    column = pa.array(given_texts, pa.string())
+    for name, by_bytes in (("upper_ascii", bytes.upper), ("lower_ascii", bytes.lower)):
+        expected = [None if x is None else by_bytes(x.encode()).decode() for x in given_texts]
+        assert values(engine, f"{name}(t.a)", a=column) == expected
+
+
+def test_json_get(engine: DuckDBEngine) -> None:
+    column = pa.array(['{"a":{"b":[{"c":"x"},2.50,null,true]},"d/e":"~"}', "{bad", "", "[]", None])
+    for path, made in (
+        ("a.b.0.c", "x"),
+        ("a.b.1", "2.5"),
+        ("a.b.2", None),
+        ("a.b.3", "true"),
+        ("d/e", "~"),
+        ("z", None),
+    ):
+        assert values(engine, f"json_get(t.a, '{path}')", a=column) == [made, None, None, None, None]
+    assert values(engine, "json_get(t.a, 'a.b.0')", a=column)[0] == '{"c":"x"}'
+    with pytest.raises(DefinitionError, match="path"):
+        compile_text("json_get(x, 'a..b')")
+
+
+def test_try_number(engine: DuckDBEngine) -> None:
+    column = pa.array(
+        [
+            "123456789.12345678905",
+            "-99999999.99999999996",
+            "12.5",
+            " -3 ",
+            "1e3",
+            "",
+            "1,5",
+            "1_000",
+            "abc",
+            "+.5",
+            "0.12345678905",
+            "9" * 29,
+            None,
+            "nan",
+            "inf",
+        ]
+    )
+    expected = [Decimal("123456789.1234567891"), Decimal(-100000000), Decimal("12.5"), Decimal(-3), Decimal(1000), None, None, None, None, Decimal("0.5"), Decimal("0.1234567891"), None, None, None, None]  # fmt: skip
+    assert values(engine, "try_number(t.a)", a=column) == expected
+
+
+def test_quantile(engine: DuckDBEngine) -> None:
+    sql = "SELECT quantile(v.x, 0.5) AS m, quantile(v.x, 0.9) FILTER (WHERE v.x > 1) AS n FROM (VALUES (1.0), (2.0), (4.0), (NULL)) AS v (x)"
+    assert engine.rows(compile_text(sql)) == [(2.0, 3.8)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("mul(1, 2)", "mul.. got 2 arguments"),
+        ("mul(1, 2, x)", "must be a literal"),
+        ("mul(1, 2, 19)", "'19' as its scale"),
+        ("dim_key()", "got 0 arguments"),
+        ("iso_date(x, y)", "argument 2 of iso_date"),
+    ],
+)
+def test_wrong_calls_name_the_signature(sql: str, what: str) -> None:
+    with pytest.raises(DefinitionError, match=what) as caught:
+        compile_text(sql)
+    assert caught.value.todo
+
+
+def test_every_macro_is_described_and_runs_on_duckdb() -> None:
+    for macro in MACROS.values():
+        assert "duckdb" in macro.spellings, macro.name
+        assert set(macro.spellings) <= {*DIALECTS, "spark"}
+        assert macro.meaning and macro.signature().startswith(f"{macro.name}(")
+    with pytest.raises(DefinitionError, match="not available on postgres"):
+        compile_text("json_get(x, 'a')", "postgres")
