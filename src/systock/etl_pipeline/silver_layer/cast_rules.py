@@ -1,0 +1,139 @@
+"""Casts that never guess: the SQL that turns a mapped value into a contract type, and the rule it breaks when it can't.
+
+A value is taken only when its text says exactly one thing in the contract's type. Dates and instants are ISO 8601
+(`2024-05-31`, `2024-05-31T09:30:00+02:00`); a mapping says how another form reads with iso_date or iso_timestamp.
+An instant needs its offset: a wall clock alone is a guess about its zone. Numbers keep every digit they came with:
+one with more decimals than the column holds is an error, not a rounding. Blank text is NULL for every other type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from systock.data_warehouse.compiled import CompiledTable
+
+#: DuckDB's names of the contract types.
+_ENGINE_TYPES = {
+    "text": "VARCHAR", "boolean": "BOOLEAN", "date": "DATE", "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ",
+    "integer": "INTEGER", "bigint": "BIGINT", "double precision": "DOUBLE", "uuid": "UUID",
+}  # fmt: skip
+_WIDE = "DECIMAL(38, 18)"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that must hold of a conformed row: violated where `violated_sql` is true; `column` holds the offender."""
+
+    column: str
+    name_sql: str
+    violated_sql: str
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def engine_type(type_: str) -> str:
+    """The engine's name of a contract type."""
+    return _ENGINE_TYPES.get(type_, type_.replace("numeric", "DECIMAL"))
+
+
+def cast_sql(value: str, given: str, wanted: str) -> str:
+    """The expression that yields `value` (of engine type `given`) as `wanted`, NULL where it does not say one."""
+    target = engine_type(wanted)
+    if wanted == "text":
+        return value if given == "VARCHAR" else f"CAST({value} AS VARCHAR)"
+    if given != "VARCHAR":
+        return _typed(value, given, wanted, target)
+    text = f"nullif(trim({value}), '')"
+    if wanted.startswith("numeric"):
+        # The wide cast sees the digits that the narrow one would round away.
+        fits = f"TRY_CAST({text} AS {_WIDE}) = TRY_CAST({text} AS {target}) AND length({text}) <= 40"
+        return f"CASE WHEN {fits} THEN TRY_CAST({text} AS {target}) END"
+    if wanted in ("integer", "bigint"):
+        return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST({text} AS {target}) END"
+    if wanted == "date":
+        return f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
+    if wanted == "timestamp":
+        return f"CASE WHEN length({text}) >= 16 AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]') THEN TRY_CAST({text} AS TIMESTAMP) END"
+    if wanted == "timestamptz":
+        zoned = f"length({text}) >= 17 AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+        return f"CASE WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+    return f"TRY_CAST({text} AS {target})"
+
+
+def _typed(value: str, given: str, wanted: str, target: str) -> str:
+    if wanted.startswith("numeric") and given.startswith("DECIMAL"):
+        return f"CASE WHEN TRY_CAST({value} AS {_WIDE}) = TRY_CAST({value} AS {target}) THEN TRY_CAST({value} AS {target}) END"
+    return f"TRY_CAST({value} AS {target})"
+
+
+def guesses(given: str, wanted: str) -> str | None:
+    """Why a typed mapping column can't become `wanted` without a guess, or None."""
+    if wanted == "timestamptz" and given in ("TIMESTAMP", "DATE"):
+        return "a wall clock is no instant: use local_to_utc(…, 'Zone/City'), or the column that ends in _local"
+    if wanted == "timestamp" and given == "TIMESTAMP WITH TIME ZONE":
+        return "an instant is no wall clock: use utc_to_local(…, 'Zone/City'), or the column for instants"
+    return None
+
+
+def _cast_rule_name(value: str, given: str, wanted: str) -> str:
+    """SQL text that names what is wrong with a value that did not cast."""
+    if not wanted.startswith("numeric"):
+        hint = {
+            "date": "no ISO date that exists (YYYY-MM-DD)", "timestamp": "no ISO timestamp without an offset (YYYY-MM-DD HH:MM:SS)",
+            "timestamptz": "no ISO timestamp with its offset (YYYY-MM-DDTHH:MM:SS+HH:MM)", "time": "no time (HH:MM:SS)",
+            "boolean": "neither true nor false", "integer": "no whole number", "bigint": "no whole number",
+        }.get(wanted, f"no {wanted}")  # fmt: skip
+        return literal(hint)
+    text = f"CAST({value} AS VARCHAR)"
+    return (
+        f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NULL OR NOT isfinite(TRY_CAST({text} AS DOUBLE)) THEN 'no number' "
+        f"WHEN TRY_CAST({text} AS {engine_type(wanted)}) IS NULL THEN 'too wide for {wanted}' "
+        f"ELSE 'more decimals than {wanted} holds: round it in the mapping' END"
+    )
+
+
+def rules_of(contract: CompiledTable, mapped: MappingOf[str, str], raw_prefix: str) -> list[Rule]:
+    """The rules of a contract in the order in which they are judged: casts, then NOT NULL, then CHECKs.
+
+    mapped: output column of the mapping → its engine type. raw_prefix: what the mapped (uncast) columns are called
+    before their name in the relation that the rules are judged on.
+    """
+    rules = []
+    for column in contract.columns:
+        if column.name in mapped and column.type != "text":
+            raw, given = quoted(raw_prefix + column.name), mapped[column.name]
+            present = f"nullif(trim({raw}), '') IS NOT NULL" if given == "VARCHAR" else f"{raw} IS NOT NULL"
+            rules.append(
+                Rule(
+                    column.name,
+                    _cast_rule_name(raw, given, column.type),
+                    f"{present} AND {quoted(column.name)} IS NULL",
+                )
+            )
+    for column in contract.columns:
+        if not column.nullable:
+            rules.append(Rule(column.name, "'missing'", f"{quoted(column.name)} IS NULL"))
+    for check in contract.checks:
+        rules.append(Rule(check.column, literal(f"breaks {_one_line(check.text)}"), f"({check.sql}) IS FALSE"))
+    return rules
+
+
+def error_number_sql(rules: Sequence[Rule]) -> str:
+    """The number (from 1) of the first violated rule, NULL when all hold."""
+    branches = " ".join(f"WHEN {rule.violated_sql} THEN {number}" for number, rule in enumerate(rules, 1))
+    return f"CASE {branches} END"
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()

@@ -1,0 +1,34 @@
+"""Landed lines as a relation: the Parquet parts of some batches, with the file and the instants of their batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from systock.data_warehouse.engine.base import Engine
+from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
+
+if TYPE_CHECKING:
+    from systock.etl_pipeline.bronze_layer.landing_log import Batch
+
+
+def line_view(engine: Engine, name: str, bronze: Path, batches: Sequence[Batch], columns: Iterable[str]) -> None:
+    """Make the temporary view `name`: the landed columns plus _file, _extracted_at, known_at, line_version_at.
+
+    columns: those that must be there, NULL where no file of these batches has them.
+    """
+    landed = {column.lower(): column for batch in batches for column in batch.columns}
+    absent = [column for column in sorted(columns) if column.lower() not in landed]
+    nulls = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(column)}" for column in absent)
+    parts = sorted({str(bronze / batch.part) for batch in batches if batch.part})
+    if parts:
+        rows = f"read_parquet([{', '.join(literal(part) for part in parts)}], union_by_name = true)"
+    else:  # only repeats and empty files: no line, but the same shape
+        rows = "(SELECT CAST(NULL AS INTEGER) AS _batch_no, CAST(NULL AS BIGINT) AS _row, CAST(NULL AS VARCHAR) AS _malformed, CAST(NULL AS VARCHAR) AS _reason WHERE FALSE)"
+    wanted = {batch.no for batch in batches if batch.part}
+    # A part may hold batches of the same commit only, all of them pending together.
+    engine.execute(f"""CREATE OR REPLACE TEMP VIEW {name} AS
+        SELECT p.*{nulls}, b.path AS _file, b.extracted_at AS _extracted_at, b.known_at, b.extracted_at AS line_version_at
+        FROM {rows} AS p JOIN meta.batch AS b ON b.batch_no = p._batch_no
+        WHERE p._batch_no BETWEEN {min(wanted, default=0)} AND {max(wanted, default=0)}""")

@@ -1,0 +1,189 @@
+"""Mappings as the SQL that a run executes: compiled once per state of the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from systock.data_warehouse.portable_sql import compile_sql
+from systock.data_warehouse.refresh_keys import plan_refresh
+from systock.data_warehouse.table_file import TableFile
+from systock.etl_pipeline.silver_layer.mapping import RAW_EXTRAS, Mapping
+
+if TYPE_CHECKING:
+    from systock.config import SourceSettings
+
+#: Mapped columns carry this before their name until they are cast.
+RAW_PREFIX = "mapped_"
+#: Columns of a stored line that a mapping carries through beside its own.
+PLACE = ("_batch_no", "_row", "_extracted_at", "line_version_at", "line_is_deleted")
+
+
+@dataclass(frozen=True)
+class MappingSql:
+    """A mapping, compiled.
+
+    columns: raw table → the columns read of it. Row-wise: `rows` and `odd_rows` are the mapping over the relations line
+    and odd_line, presence the raw columns that its WHERE reads. Otherwise: inputs are (relation, raw table, with all
+    versions?), touched says per input which keys its changed lines touch (NULL: the whole is mapped anew), stale and fresh
+    are the touched rows as they were and are; the relations are those of lines_before, lines_after and lines_changed.
+    """
+
+    source: str
+    entity: str
+    path: str
+    raw_tables: tuple[str, ...]
+    row_wise: bool
+    columns: dict[str, list[str]]
+    rows: str = ""
+    odd_rows: str = ""
+    presence: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str, bool], ...] = ()
+    touched: dict[str, list[str]] | None = None
+    stale: str = ""
+    fresh: str = ""
+
+    @property
+    def driving(self) -> str:
+        """The raw table whose lines the rows stand for."""
+        return self.raw_tables[0]
+
+
+def lines_relation(kind: str, relation: str) -> str:
+    """The temporary relation of an input's lines: kind is before, after or changed."""
+    return f"lines_{kind}_{relation.replace('.', '_')}"
+
+
+def read_mapping_sql(entry: MappingOf[str, Any]) -> MappingSql:
+    """A MappingSql from its JSON values."""
+    return MappingSql(**{
+        **entry, "raw_tables": tuple(entry["raw_tables"]), "presence": tuple(entry["presence"]),
+        "inputs": tuple((relation, table, history) for relation, table, history in entry["inputs"]),
+    })  # fmt: skip
+
+
+def compile_mappings(
+    mappings: Iterable[Mapping], contracts: MappingOf[str, TableFile], sources: MappingOf[str, SourceSettings]
+) -> list[dict[str, Any]]:
+    """All mappings as the JSON values of MappingSql."""
+    compiled = []
+    for mapping in mappings:
+        columns = {table: sorted({name.lower() for name in mapping.raw_columns(table)}) for table in mapping.raw_tables}
+        common: dict[str, Any] = {
+            "source": mapping.source, "entity": mapping.entity, "path": str(mapping.path), "raw_tables": mapping.raw_tables,
+            "row_wise": mapping.row_wise, "columns": columns,
+        }  # fmt: skip
+        make = _row_wise if mapping.row_wise else _stored
+        keys = {name: list(sources[mapping.source].tables[name].key) for name in mapping.raw_tables}
+        compiled.append(asdict(MappingSql(**common, **make(mapping, contracts[mapping.entity], columns, keys))))
+    return compiled
+
+
+def _row_wise(
+    mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
+) -> dict[str, Any]:
+    where = mapping.select.args.get("where")
+    presence = tuple(sorted({column.name.lower() for column in where.find_all(exp.Column)})) if where else ()
+    return {"rows": _over_lines(mapping, "line"), "odd_rows": _over_lines(mapping, "odd_line"), "presence": presence}
+
+
+def _over_lines(mapping: Mapping, lines: str) -> str:
+    """The mapping over a relation of lines, its columns prefixed, the line's place beside; WHERE becomes is_deleted."""
+    select = _prefixed(mapping)
+    table = select.find(exp.Table)
+    assert table is not None
+    alias = table.alias_or_name
+    table.replace(exp.alias_(exp.to_table(lines), alias, table=True))
+    where = select.args.get("where")
+    condition = where.this.copy() if where else exp.true()
+    select.set("where", None)
+    left_out = exp.alias_(
+        exp.Not(this=exp.Coalesce(this=exp.paren(condition), expressions=[exp.false()])), "is_deleted"
+    )
+    place = [
+        exp.column(name, table=alias) for name in ("_extracted_at", "known_at", "_batch_no", "_row", "line_version_at")
+    ]
+    return compile_sql(select.select(left_out, *place).where(exp.column("_malformed", table=alias).is_(exp.null())))
+
+
+def _prefixed(mapping: Mapping) -> exp.Select:
+    select = mapping.select.copy()
+    for projection in list(select.selects):
+        projection.replace(exp.alias_(projection.unalias().copy(), RAW_PREFIX + projection.alias_or_name, quoted=True))
+    return select
+
+
+def _stored(
+    mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
+) -> dict[str, Any]:
+    select = _prefixed(mapping)
+    if (
+        contract.history == "valid time"
+    ):  # the driving table's lines stand with all their versions, joined ones as they are now
+        first = next(t for t in (select.args.get("from_") or select.args["from"]).find_all(exp.Table))
+        first.replace(
+            exp.alias_(exp.to_table(f"history.{mapping.source}__{mapping.driving}"), first.alias_or_name, table=True)
+        )
+    select = _with_place(select)
+    names = sorted({f"{t.db}.{t.name}" for t in select.find_all(exp.Table) if t.db})
+    inputs = tuple(
+        (name, name.partition(".")[2].removeprefix(f"{mapping.source}__"), name.startswith("history."))
+        for name in names
+    )
+    schema = {name: list(dict.fromkeys([*keys[raw], *columns[raw], *RAW_EXTRAS, *PLACE])) for name, raw, _ in inputs}
+    key = [RAW_PREFIX + name for name in contract.primary_key if name in mapping.outputs]
+    plan = plan_refresh(select, [projection.alias_or_name for projection in select.selects], key, schema)
+    then, now = ({name: lines_relation(kind, name) for name in names} for kind in ("before", "after"))
+    if plan.whole:
+        return {
+            "inputs": inputs,
+            "touched": None,
+            "stale": compile_sql(_over(select, then)),
+            "fresh": compile_sql(_over(select, now)),
+        }
+    touched = {
+        name: [
+            compile_sql(query)
+            for relation in (then, now)
+            for query in plan.touched(name, lines_relation("changed", name), relation)
+        ]
+        for name in names
+    }
+    stale, fresh = (compile_sql(plan.recompute("touched_key", relation)) for relation in (then, now))
+    return {"inputs": inputs, "touched": touched, "stale": stale, "fresh": fresh}
+
+
+def _over(select: exp.Select, relation: MappingOf[str, str]) -> exp.Select:
+    copy = select.copy()
+    for table in list(copy.find_all(exp.Table)):
+        if table.db:
+            table.replace(
+                exp.alias_(exp.to_table(relation[f"{table.db}.{table.name}"]), table.alias_or_name, table=True)
+            )
+    return copy
+
+
+def _with_place(select: exp.Select) -> exp.Select:
+    """Carry the driving line's place through to the output; through plain CTEs too, NULL where lines are combined."""
+    source = (select.args.get("from_") or select.args["from"]).this
+    if isinstance(source, exp.Table) and not source.db:
+        cte = next((c for c in select.ctes if c.alias_or_name == source.name), None)
+        if cte is not None and isinstance(cte.this, exp.Select):
+            cte.set("this", _with_place(cte.this))
+    elif not isinstance(source, exp.Table):
+        return select.select(*(exp.alias_(exp.cast(exp.null(), "text"), name) for name in PLACE))
+    place: list[exp.Expr] = [exp.column(name, table=source.alias_or_name) for name in PLACE]
+    if (
+        select.args.get("group")
+        or select.args.get("distinct")
+        or any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in select.selects)
+    ):
+        place = [
+            exp.func("bool_and" if name == "line_is_deleted" else "max", column)
+            for name, column in zip(PLACE, place, strict=True)
+        ]
+    return select.select(*(exp.alias_(column, name) for name, column in zip(PLACE, place, strict=True)))

@@ -1,0 +1,273 @@
+"""Stored lines: the current lines of a raw table by its key, in two times, for mappings that look at more than one line.
+
+`bronze.<source>__<table>` holds the columns that such mappings read, every value still text. Lines of append and
+changes tables are merged by the source's updated_at, else by the extraction's position. Full extracts state the whole
+table: what a complete one no longer holds is gone from its position on. A full extract that arrives after a later one
+makes the table's history be read again from its batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from systock.data_warehouse.engine.base import Engine
+from systock.etl_pipeline.silver_layer import quarantine, row_equation
+from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, literal, quoted
+from systock.etl_pipeline.silver_layer.lines import line_view
+from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, content_text, listed, merge, replace, same
+
+if TYPE_CHECKING:
+    from systock.config import TableSettings
+    from systock.etl_pipeline.bronze_layer.landing_log import Batch
+
+#: The entity name under which the lines themselves are counted and quarantined.
+LINES = "(lines)"
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A raw table whose lines are stored. valid_time: is every version of a line needed, not only the latest?"""
+
+    source: str
+    table: str
+    settings: TableSettings
+    columns: tuple[str, ...]
+    valid_time: bool
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(self.settings.key) or ("line_file", "line_row")
+
+    @property
+    def versions(self) -> VersionTable:
+        names = dict.fromkeys([*self.key, *self.columns])
+        columns = tuple((name, "text") for name in names)
+        return VersionTable(
+            f'bronze."{self.source}__{self.table}"',
+            self.key,
+            (*columns, ("line_updated_at", "timestamptz")),
+            self.valid_time,
+            "line_updated_at",
+        )
+
+    def known_sql(self, condition: str, history: bool) -> str:
+        """The lines as a mapping sees them; with history all versions (gone ones flagged), else the last of each key."""
+        versions = self.versions
+        latest = (
+            f"QUALIFY row_number() OVER (PARTITION BY {listed(self.key, 'v')} ORDER BY v.version_at DESC) = 1"
+            if self.valid_time and not history
+            else ""
+        )
+        rows = f"SELECT * FROM {versions.name} AS v WHERE {condition} {latest}"
+        present = "" if history else "WHERE NOT v.is_deleted"
+        return f"""SELECT {listed(tuple(dict.fromkeys([*self.settings.key, *self.columns])), "v")}{"," if self.settings.key or self.columns else ""}
+                b.path AS _file, v._row, v._extracted_at, v._batch_no, v.version_at AS line_version_at, v.is_deleted AS line_is_deleted
+            FROM ({rows}) AS v JOIN meta.batch AS b ON b.batch_no = v._batch_no {present}"""
+
+
+def create_stored(engine: Engine, table: StoredTable) -> None:
+    """Make the table of stored lines."""
+    engine.execute(table.versions.create_sql())
+
+
+def store_lines(
+    engine: Engine, bronze: Path, table: StoredTable, batches: Sequence[Batch], earlier: Sequence[Batch]
+) -> None:
+    """Take in the batches of one commit; `earlier` are all batches of the table that landed before."""
+    engine.execute("CREATE OR REPLACE TEMP TABLE pending_batch (batch_no INTEGER)")
+    engine.execute(f"INSERT INTO pending_batch SELECT unnest([{', '.join(str(batch.no) for batch in batches)}])")
+    landed = [batch for batch in batches if batch.part]
+    _judged_lines(engine, bronze, table, landed)
+    if table.settings.mode == "full":
+        _store_full(engine, bronze, table, landed, earlier)
+    else:
+        merge(engine, table.versions, "stored_candidate")
+    _set_aside(engine, table)
+    engine.execute("CREATE OR REPLACE TEMP TABLE left_out_count (_batch_no INTEGER, lines BIGINT)")
+    row_equation.record(engine, table.source, f"{table.table} {LINES}", "pending_batch")
+
+
+def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequence[Batch]) -> None:
+    """Make `stored_line`, with the rule that a line breaks, and the view `stored_candidate` of the sound ones."""
+    settings, versions = table.settings, table.versions
+    wanted = {*settings.key, *table.columns, *([settings.updated_at] if settings.updated_at else [])}
+    line_view(engine, "line", bronze, landed, wanted)
+    updated = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamptz") if settings.updated_at else "NULL"
+    local = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamp") if settings.updated_at else "NULL"
+    # Without an offset the source's clock is only compared with itself, so any one zone orders it rightly.
+    instant = f"coalesce({updated}, CAST({local} AS TIMESTAMPTZ))"
+    columns = [
+        f"l.{quoted(name)}" for name in versions.content if name not in ("line_file", "line_row", "line_updated_at")
+    ]
+    if not settings.key:
+        columns = ["l._file AS line_file", "CAST(l._row AS VARCHAR) AS line_row", *columns]
+    missing = " ".join(
+        f"WHEN l.{quoted(name)} IS NULL OR l.{quoted(name)} = '' THEN {literal(name)}" for name in settings.key
+    )
+    bad_instant = (
+        f"WHEN nullif(trim(l.{quoted(settings.updated_at)}), '') IS NOT NULL AND {instant} IS NULL THEN {literal(settings.updated_at)}"
+        if settings.updated_at
+        else ""
+    )
+    wrong = f"CASE {missing} {bad_instant} END" if missing or bad_instant else "NULL"
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE stored_line AS
+        SELECT {", ".join(columns)}, CAST({instant} AS TIMESTAMPTZ) AS line_updated_at, coalesce({instant}, l._extracted_at) AS version_at,
+            FALSE AS is_deleted, l._extracted_at, l.known_at, l._batch_no, l._row, {wrong} AS wrong_column
+        FROM line AS l WHERE l._malformed IS NULL""")
+    engine.execute(
+        "CREATE OR REPLACE TEMP VIEW stored_candidate AS SELECT * EXCLUDE (wrong_column) FROM stored_line WHERE wrong_column IS NULL"
+    )
+
+
+def _store_full(
+    engine: Engine, bronze: Path, table: StoredTable, landed: Sequence[Batch], earlier: Sequence[Batch]
+) -> None:
+    """Make the stored lines say what all full extracts so far say together."""
+    versions = table.versions
+    known = [batch for batch in [*earlier, *landed] if batch.part]
+    newest_before = max((batch.extracted_at for batch in earlier if batch.part), default=None)
+    in_order = len(landed) <= 1 and all(newest_before is None or batch.extracted_at > newest_before for batch in landed)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE sound_line AS {_one_line_per_key(table, 'stored_candidate')}")
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE full_outcome AS SELECT _batch_no, _row, outcome FROM sound_line WHERE outcome <> 'kept'"
+    )
+    if not landed:
+        _empty_terms(engine)
+        return
+    if in_order:
+        _next_extract(engine, versions, landed[0])
+    else:
+        _all_extracts(engine, bronze, table, known)
+    _count_full(engine, table)
+
+
+def _one_line_per_key(table: StoredTable, lines: str) -> str:
+    """Lines of full extracts with what their own extract says of them: kept, duplicate, superseded or tied."""
+    versions = table.versions
+    key = listed(table.key)
+    return f"""
+        SELECT * EXCLUDE (last_instant, lines_at_last, repeat_no), CASE
+            WHEN repeat_no > 1 THEN 'duplicate' WHEN line_updated_at IS DISTINCT FROM last_instant THEN 'superseded'
+            WHEN lines_at_last > 1 THEN 'tied' ELSE 'kept' END AS outcome
+        FROM (
+            SELECT *,
+                count(*) FILTER (WHERE repeat_no = 1 AND line_updated_at IS NOT DISTINCT FROM last_instant) OVER (PARTITION BY _batch_no, {key}) AS lines_at_last
+            FROM (
+                SELECT *, {content_text(versions)} AS said,
+                    max(line_updated_at) OVER (PARTITION BY _batch_no, {key}) AS last_instant,
+                    row_number() OVER (PARTITION BY _batch_no, {key}, {content_text(versions)} ORDER BY _row) AS repeat_no
+                FROM {lines}))"""
+
+
+def _next_extract(engine: Engine, versions: VersionTable, batch: Batch) -> None:
+    """The usual case: one extract, later than all before it. Only what differs from the last state is a version."""
+    key = listed(versions.key)
+    last = f"""SELECT * FROM {versions.name} WHERE known_to_at = {FOREVER}
+        QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY version_at DESC, line_updated_at DESC NULLS LAST) = 1"""
+    others = ", ".join(f"o.{quoted(name)}" for name in versions.content)
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE state_before AS
+        SELECT *, {content_text(versions)} AS said FROM ({last}) WHERE NOT is_deleted""")
+    gone = (
+        f"""UNION ALL
+        SELECT {others}, b.extracted_at, TRUE, b.extracted_at, b.known_at, b.batch_no, o._row
+        FROM state_before AS o CROSS JOIN (SELECT * FROM meta.batch WHERE batch_no = {batch.no}) AS b
+        ANTI JOIN stored_line AS n ON {same(versions.key, "n", "o")}"""
+        if batch.complete
+        else ""
+    )
+    at = "n.version_at" if versions.valid_time else "n._extracted_at"
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_change AS
+        SELECT {listed(versions.content, "n")}, {at} AS version_at, FALSE AS is_deleted, n._extracted_at, n.known_at, n._batch_no, n._row
+        FROM sound_line AS n LEFT JOIN state_before AS o ON {same(versions.key, "n", "o")}
+        WHERE n.outcome = 'kept' AND n.said IS DISTINCT FROM o.said
+        {gone}""")
+    _believe(engine, versions)
+
+
+def _all_extracts(engine: Engine, bronze: Path, table: StoredTable, known: Sequence[Batch]) -> None:
+    """Extracts out of order: read them all and keep, per key, where its line appears, changes and goes."""
+    versions = table.versions
+    key = listed(versions.key)
+    engine.execute("CREATE OR REPLACE TEMP TABLE new_line AS SELECT * FROM stored_line")
+    _judged_lines(engine, bronze, table, known)
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_no AS
+        SELECT batch_no, extracted_at, known_at, is_complete, row_number() OVER (ORDER BY extracted_at, batch_id) AS position
+        FROM meta.batch WHERE batch_no IN ({", ".join(str(batch.no) for batch in known)})""")
+    [(now,)] = engine.rows("SELECT max(known_at) FROM extract_no")
+    first_content = ", ".join(quoted(name) for name in versions.content)
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_change AS
+        WITH sighting AS (
+            SELECT s.*, e.position, lag(s.said) OVER by_position AS said_before,
+                lag(e.position) OVER by_position AS position_before, lead(e.position) OVER by_position AS position_after
+            FROM ({_one_line_per_key(table, "stored_candidate")}) AS s JOIN extract_no AS e ON e.batch_no = s._batch_no
+            WHERE s.outcome = 'kept'
+            WINDOW by_position AS (PARTITION BY {key} ORDER BY e.position)
+        ), with_absence AS (  -- the first complete extract after the sighting
+            SELECT s.*, (SELECT min(e.position) FROM extract_no AS e WHERE e.is_complete AND e.position > s.position) AS next_complete
+            FROM sighting AS s
+        ), flagged AS (
+            SELECT *, next_complete IS NOT NULL AND (position_after IS NULL OR next_complete < position_after) AS goes_after,
+                position_before IS NULL OR said <> said_before OR coalesce(lag(next_complete < position_after) OVER (PARTITION BY {key} ORDER BY position), FALSE) AS appears
+            FROM with_absence
+        )
+        SELECT {first_content}, {"version_at" if versions.valid_time else "_extracted_at AS version_at"}, FALSE AS is_deleted,
+            _extracted_at, TIMESTAMPTZ '{now}' AS known_at, _batch_no, _row
+        FROM flagged WHERE appears
+        UNION ALL
+        SELECT {first_content}, e.extracted_at, TRUE, e.extracted_at, TIMESTAMPTZ '{now}', e.batch_no, f._row
+        FROM flagged AS f JOIN extract_no AS e ON e.position = f.next_complete WHERE f.goes_after""")
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_change AS
+        SELECT * FROM extract_change QUALIFY row_number() OVER (PARTITION BY {listed(versions.identity)} ORDER BY _extracted_at DESC) = 1""")
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE touched_identity AS
+        SELECT DISTINCT {listed(versions.identity)}, TIMESTAMPTZ '{now}' AS known_at FROM {versions.name} WHERE known_to_at = {FOREVER}""")
+    replace(engine, versions, "extract_change", "touched_identity")
+    engine.execute("CREATE OR REPLACE TEMP TABLE stored_line AS SELECT * FROM new_line")
+
+
+def _believe(engine: Engine, versions: VersionTable) -> None:
+    touched = f"(SELECT {listed(versions.identity)}, known_at FROM extract_change)"
+    replace(engine, versions, "extract_change", touched)
+
+
+def _count_full(engine: Engine, table: StoredTable) -> None:
+    """Terms of the landed lines: a sound line that made no version repeats what was known."""
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE merged_term AS
+        SELECT s._batch_no, s._row, CASE WHEN s.outcome <> 'kept' THEN s.outcome WHEN v._row IS NOT NULL THEN 'kept' ELSE 'unchanged' END AS term
+        FROM sound_line AS s LEFT JOIN {table.versions.name} AS v
+            ON v._batch_no = s._batch_no AND v._row = s._row AND NOT v.is_deleted AND v.known_from_at = s.known_at""")
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE merged_count AS SELECT _batch_no, term, count(*) AS lines FROM merged_term GROUP BY ALL"
+    )
+
+
+def _empty_terms(engine: Engine) -> None:
+    engine.execute("CREATE OR REPLACE TEMP TABLE merged_term (_batch_no INTEGER, _row BIGINT, term VARCHAR)")
+    engine.execute("CREATE OR REPLACE TEMP TABLE merged_count (_batch_no INTEGER, term VARCHAR, lines BIGINT)")
+
+
+def _set_aside(engine: Engine, table: StoredTable) -> None:
+    entity = f"{table.table} {LINES}"
+    quarantine.add(engine, table.source, table.table, entity, """
+        SELECT _batch_no AS batch_no, _row AS row_no, _reason AS rule, NULL AS column_name, _malformed AS value, _malformed AS raw,
+            known_at AS landed_at, known_at AS known_from_at
+        FROM line WHERE _malformed IS NOT NULL AND _batch_no IN (SELECT batch_no FROM pending_batch)""")  # fmt: skip
+    quarantine.add(engine, table.source, table.table, entity, f"""
+        SELECT s._batch_no AS batch_no, s._row AS row_no,
+            CASE WHEN s.wrong_column = {literal(table.settings.updated_at or "")} THEN 'no ISO timestamp' ELSE 'missing' END AS rule,
+            s.wrong_column AS column_name, NULL AS value, to_json(raw_line) AS raw, s.known_at AS landed_at, s.known_at AS known_from_at
+        FROM stored_line AS s JOIN {_RAW_LINE} AS raw_line ON raw_line._batch_no = s._batch_no AND raw_line._row = s._row
+        WHERE s.wrong_column IS NOT NULL""")  # fmt: skip
+    [(any_tied,)] = engine.rows("SELECT count(*) > 0 FROM merged_term WHERE term = 'tied'")
+    if any_tied:
+        said = " || ', ' || ".join(f"{literal(name + ' ')} || s.{quoted(name)}" for name in table.key)
+        quarantine.add(engine, table.source, table.table, entity, f"""
+            SELECT s._batch_no AS batch_no, s._row AS row_no, {literal(quarantine.TIED)} AS rule, {literal(table.key[0])} AS column_name,
+                {said} AS value, to_json(raw_line) AS raw, s.known_at AS landed_at, s.known_at AS known_from_at
+            FROM stored_line AS s JOIN merged_term AS m ON m._batch_no = s._batch_no AND m._row = s._row AND m.term = 'tied'
+            JOIN {_RAW_LINE} AS raw_line ON raw_line._batch_no = s._batch_no AND raw_line._row = s._row""")  # fmt: skip
+
+
+_RAW_LINE = "(SELECT * EXCLUDE (_malformed, _reason, _extracted_at, known_at, line_version_at) FROM line)"
