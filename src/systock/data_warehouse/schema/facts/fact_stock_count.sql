@@ -1,0 +1,85 @@
+-- A count of stock, or a level that a system stated: what the book said, what was found, and the difference.
+-- refresh: by key
+CREATE TABLE gold.fact_stock_count (
+    stock_count_key           uuid           PRIMARY KEY, -- its entry in gold.stock_ledger
+    source_name               text           NOT NULL,    -- the source whose count it is
+    count_id                  text           NOT NULL,    -- count sheet and line
+    count_kind                text           NOT NULL,    -- physical, or level: stated by a system
+    product_key               bigint         NOT NULL
+        REFERENCES gold.dim_product (product_key),        -- version valid at counted_at; 0 = none
+    product_durable_key       bigint         NOT NULL,    -- hash of the product's source and id, never 0
+    product_id                text           NOT NULL,    -- what
+    location_key              bigint         NOT NULL
+        REFERENCES gold.dim_location (location_key),      -- version valid at counted_at; 0 = none
+    location_durable_key      bigint         NOT NULL,    -- hash of the location's source and id, never 0
+    location_id               text           NOT NULL,    -- where
+    stock_status              text           NOT NULL,    -- sellable, damaged, hold
+    counted_at                timestamptz    NOT NULL,    -- the instant that it stands at
+    business_date             date           NOT NULL
+        REFERENCES gold.dim_date (date_key),              -- local day by the location's zone and cutover as of counted_at
+    book_units                numeric(18, 3),             -- on hand by the ledger before it, in base units; NULL = not known
+    counted_units             numeric(18, 3) NOT NULL,    -- found, in base units
+    variance_units            numeric(18, 3),             -- counted - book: negative is a loss; NULL where the book was not known
+    currency_code             text,                       -- ISO 4217 of the product's cost, of variance_amount
+    variance_amount           numeric(18, 4),             -- variance_units at the standard cost at counted_at; NULL = not known
+    reporting_variance_amount numeric(18, 4)              -- variance_amount in the project's currency at the rate of business_date
+);
+
+WITH counted AS (
+    SELECT
+        entry.ledger_entry_key,
+        entry.source_name,
+        entry.entry_id,
+        entry.count_kind,
+        CASE WHEN entry.occurred_at < article.valid_to_at THEN article.product_key ELSE 0 END AS product_key,
+        entry.product_durable_key,
+        entry.product_id,
+        CASE WHEN entry.occurred_at < place.valid_to_at THEN place.location_key ELSE 0 END AS location_key,
+        entry.location_durable_key,
+        entry.location_id,
+        entry.stock_status,
+        entry.occurred_at,
+        entry.business_date,
+        entry.balance_before_units,
+        entry.counted_units,
+        entry.variance_units,
+        CASE WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code END AS currency_code,
+        mul(entry.variance_units, article.standard_cost_amount, 4) AS variance_amount,
+        CASE WHEN article.currency_code = project.currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate
+    FROM gold.stock_ledger AS entry
+    CROSS JOIN meta.project AS project
+    LEFT JOIN gold.dim_product AS article
+        ON article.product_durable_key = entry.product_durable_key
+        AND article.valid_from_at <= entry.occurred_at
+        AND article.superseded_at > entry.occurred_at
+    LEFT JOIN gold.dim_location AS place
+        ON place.location_durable_key = entry.location_durable_key
+        AND place.valid_from_at <= entry.occurred_at
+        AND place.superseded_at > entry.occurred_at
+    LEFT JOIN gold.exchange_rate_day AS rate
+        ON rate.currency_code = article.currency_code
+        AND rate.rate_date = entry.business_date
+    WHERE entry.entry_kind = 'count'
+)
+
+SELECT
+    ledger_entry_key AS stock_count_key,
+    source_name,
+    entry_id AS count_id,
+    count_kind,
+    product_key,
+    product_durable_key,
+    product_id,
+    location_key,
+    location_durable_key,
+    location_id,
+    stock_status,
+    occurred_at AS counted_at,
+    business_date,
+    balance_before_units AS book_units,
+    counted_units,
+    variance_units,
+    currency_code,
+    variance_amount,
+    mul(variance_amount, exchange_rate, 4) AS reporting_variance_amount
+FROM counted;

@@ -1,0 +1,6 @@
+-- The point in time that a snapshot is being captured for; empty but while one is captured.
+-- refresh: build
+CREATE TABLE meta.capture (
+    as_of      timestamptz NOT NULL, -- the instant asked for
+    as_of_date date        NOT NULL  -- the business day that ends at or holds that instant
+);

@@ -1,0 +1,7 @@
+-- How far this file is: the generation it holds and the last landing commit in it; one row.
+-- refresh: build
+CREATE TABLE meta.progress (
+    generation bigint      NOT NULL, -- number of the generation
+    commit_no  integer     NOT NULL, -- last landing commit taken in
+    known_at   timestamptz           -- when that commit became known; NULL before the first
+);

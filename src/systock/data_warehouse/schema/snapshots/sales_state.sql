@@ -1,0 +1,31 @@
+-- What was reported of a location's sales on a business day, at a point in time; a later restatement is another snapshot's row.
+-- refresh: snapshot
+CREATE TABLE snapshot.sales_state (
+    location_durable_key bigint         NOT NULL, -- hash of the location's source and id
+    location_id          text           NOT NULL, -- where it was sold
+    business_date        date           NOT NULL, -- local day
+    line_count           bigint         NOT NULL, -- counted sale lines
+    transaction_count    bigint         NOT NULL, -- receipts with a counted line
+    net_units            numeric(18, 3) NOT NULL, -- sold - returned, in base units
+    gross_amount         numeric(18, 4) NOT NULL, -- before discount, tax excluded, in the project's currency
+    discount_amount      numeric(18, 4) NOT NULL, -- discounts, tax excluded, in the project's currency
+    net_amount           numeric(18, 4) NOT NULL, -- after discounts and returns, tax excluded, in the project's currency
+    tax_amount           numeric(18, 4) NOT NULL, -- tax on net_amount, in the project's currency
+    PRIMARY KEY (location_durable_key, business_date)
+);
+
+SELECT
+    line.location_durable_key,
+    MIN(line.location_id) AS location_id,
+    line.business_date,
+    COUNT(*) AS line_count,
+    COUNT(DISTINCT line.sale_key) AS transaction_count,
+    CAST(SUM(line.quantity_units) AS numeric(18, 3)) AS net_units,
+    CAST(SUM(line.reporting_gross_amount) AS numeric(18, 4)) AS gross_amount,
+    CAST(SUM(line.reporting_discount_amount) AS numeric(18, 4)) AS discount_amount,
+    CAST(SUM(line.reporting_net_amount) AS numeric(18, 4)) AS net_amount,
+    CAST(SUM(line.reporting_tax_amount) AS numeric(18, 4)) AS tax_amount
+FROM gold.fact_sale_line AS line
+CROSS JOIN meta.capture AS capture
+WHERE line.is_counted AND line.business_date <= capture.as_of_date
+GROUP BY line.location_durable_key, line.business_date;
