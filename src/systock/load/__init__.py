@@ -1,0 +1,1 @@
+"""Load: publishing a finished generation to the target that readers open."""

@@ -1,0 +1,1 @@
+"""The pipeline manager: planning, running and remembering runs."""

@@ -1,0 +1,189 @@
+"""The definitions of a project: settings, contracts, mappings and table files, read and checked as one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from systock import __version__
+from systock.config import Settings
+
+if TYPE_CHECKING:
+    from systock.data_warehouse.compiled import Book, CompiledTable
+    from systock.data_warehouse.refresh_keys import RefreshPlan
+    from systock.data_warehouse.table_file import TableFile
+    from systock.etl_pipeline.silver_layer.mapping import Mapping
+    from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
+
+PACKAGE = Path(__file__).parent.parent
+CONTRACTS = PACKAGE / "etl_pipeline" / "silver_layer" / "contracts"
+SCHEMA = PACKAGE / "data_warehouse" / "schema"
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Everything that, together with what landed, decides every figure. Reading the hash parses no SQL."""
+
+    project_dir: Path
+    settings: Settings
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes whenever any definition does."""
+        return _digest(f"{self._tables_hash}\n{self.settings.definition_text()}", self._files("sources"))
+
+    @cached_property
+    def _tables_hash(self) -> str:
+        packaged = [
+            (f"systock/{path.relative_to(PACKAGE)}", path)
+            for root in (CONTRACTS, SCHEMA)
+            for path in root.rglob("*.sql")
+        ]
+        return _digest(__version__, [*packaged, *self._files("models")])
+
+    def _files(self, folder: str) -> list[tuple[str, Path]]:
+        return [(str(path.relative_to(self.project_dir)), path) for path in (self.project_dir / folder).rglob("*.sql")]
+
+    @cached_property
+    def contracts(self) -> dict[str, TableFile]:
+        """The entities' contracts by entity name."""
+        from systock.data_warehouse.table_file import load_folder
+
+        return {table.name: table for table in load_folder(CONTRACTS).values()}
+
+    @cached_property
+    def mappings(self) -> list[Mapping]:
+        """The project's mappings, checked against contracts and settings."""
+        from systock.etl_pipeline.silver_layer.mapping import load_mappings
+
+        return load_mappings(self.project_dir, self.settings.sources, self.contracts)
+
+    @cached_property
+    def _all_tables(self) -> dict[str, TableFile]:
+        from systock.data_warehouse.table_file import load_folder
+
+        models = self.project_dir / "models"
+        return load_folder(SCHEMA, *([models] if models.is_dir() else []))
+
+    @cached_property
+    def meta_tables(self) -> dict[str, TableFile]:
+        """The tables that the build itself fills."""
+        return {name: table for name, table in self._all_tables.items() if table.refresh == "build"}
+
+    @cached_property
+    def tables(self) -> list[TableFile]:
+        """Gold and serve tables in dependency order: ours, with the project's own added or in their place."""
+        from systock.data_warehouse.dependency_order import DependencyOrder
+
+        tables = {name: table for name, table in self._all_tables.items() if table.refresh not in ("build", "snapshot")}
+        outside = {f"silver.{name}" for name in self.contracts} | set(self.meta_tables)
+        return [tables[name] for name in DependencyOrder(tables, outside).order]
+
+    def columns(self) -> dict[str, list[str]]:
+        """The columns of all that a table file may read."""
+        columns = {
+            f"silver.{name}": [*(c.name for c in contract.columns), "version_at", "is_deleted"]
+            for name, contract in self.contracts.items()
+        }
+        return columns | {name: [c.name for c in table.columns] for name, table in self._all_tables.items()}
+
+    @cached_property
+    def book(self) -> Book:
+        """The compiled SQL of these definitions, kept beside the build."""
+        from systock.data_warehouse.compiled import Book
+
+        return Book(self.project_dir / ".systock" / "compiled.json", self._tables_hash)
+
+    @cached_property
+    def compiled_contracts(self) -> dict[str, CompiledTable]:
+        """The contracts as a run needs them; parsed only when they changed."""
+        from systock.data_warehouse.compiled import compile_table, read_compiled
+
+        entries = self.book.get(
+            "contracts", lambda: {name: compile_table(table) for name, table in self.contracts.items()}
+        )
+        return {name: read_compiled(entry) for name, entry in entries.items()}
+
+    @cached_property
+    def compiled_tables(self) -> list[CompiledTable]:
+        """The tables as a run needs them, in dependency order; parsed only when they changed."""
+        from systock.data_warehouse.compiled import compile_table, read_compiled
+
+        return [
+            read_compiled(entry)
+            for entry in self.book.get("tables", lambda: [compile_table(table) for table in self.tables])
+        ]
+
+    def refresh(self, table: CompiledTable) -> dict[str, Any]:
+        """The SQL of a table's refresh by key."""
+        from systock.data_warehouse.compiled import compile_refresh
+
+        file = table.qualified
+        found: dict[str, Any] = self.book.get(
+            f"refresh {file}", lambda: compile_refresh(self._all_tables[file], self.plan(self._all_tables[file]))
+        )
+        return found
+
+    def touched(self, table: CompiledTable, moved: str) -> list[str]:
+        """The SQL of the keys that an input's changed rows touch."""
+        from systock.data_warehouse.compiled import compile_touched
+
+        file = table.qualified
+        found: list[str] = self.book.get(
+            f"touched {file} by {moved}",
+            lambda: compile_touched(self._all_tables[file], self.plan(self._all_tables[file]), moved),
+        )
+        return found
+
+    def plan(self, table: TableFile) -> RefreshPlan:
+        """How a table is refreshed by key, or why it can't be."""
+        from systock.data_warehouse.compiled import plan_of
+
+        if table.qualified not in self._plans:
+            self._plans[table.qualified] = plan_of(table, self._all_tables, self.columns())
+        return self._plans[table.qualified]
+
+    @cached_property
+    def _plans(self) -> dict[str, RefreshPlan]:
+        return {}
+
+    @cached_property
+    def snapshot_tables(self) -> list[CompiledTable]:
+        """The kinds of snapshots."""
+        from systock.data_warehouse.compiled import compile_table, read_compiled
+
+        entries = self.book.get(
+            "snapshots", lambda: [compile_table(t) for t in self._all_tables.values() if t.refresh == "snapshot"]
+        )
+        return [read_compiled(entry) for entry in entries]
+
+    @cached_property
+    def mapping_sql(self) -> list[MappingSql]:
+        """The mappings as a run needs them; parsed only when they changed."""
+        from systock.etl_pipeline.silver_layer.mapping_sql import compile_mappings, read_mapping_sql
+
+        entries = self.book.get(
+            f"mappings {self.hash}", lambda: compile_mappings(self.mappings, self.contracts, self.settings.sources)
+        )
+        return [read_mapping_sql(entry) for entry in entries]
+
+    def check(self) -> None:
+        """Read everything, so that a wrong definition is found before anything is written."""
+        from systock.data_warehouse.expression_types import schema_of
+        from systock.data_warehouse.lint import check_files
+
+        own = [table for table in self.tables if table.path.is_relative_to(self.project_dir / "models")]
+        if own:
+            check_files(own, schema_of([*self._all_tables.values(), *self.contracts.values()]))
+        assert self.mappings is not None
+
+
+def _digest(start: str, files: Iterable[tuple[str, Path]]) -> str:
+    digest = hashlib.sha256(start.encode())
+    for name, path in sorted(files):
+        digest.update(f"\n{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

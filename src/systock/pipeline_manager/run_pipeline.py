@@ -1,0 +1,282 @@
+"""Running the pipeline: extract and land, build, publish; and finishing what a crash left."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from systock.config import Settings
+from systock.errors import StorageError, UsageError
+from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.lock import project_lock
+from systock.pipeline_manager.state import State, published_now
+
+if TYPE_CHECKING:
+    from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
+    from systock.pipeline_manager.build import Build, Built, Progress
+
+#: New lines up to this number are never worth building anew for.
+_SMALL = 50_000
+
+
+@dataclass
+class RunSummary:
+    """What one run did, for people and machines."""
+
+    run_id: int = 0
+    status: str = "nothing new"
+    generation: int | None = None
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    entities: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    checks: int = 0
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a project keeps its things."""
+
+    project_dir: Path
+    settings: Settings
+
+    @property
+    def state_dir(self) -> Path:
+        return self.project_dir / ".systock"
+
+    @property
+    def bronze(self) -> Path:
+        return self.state_dir / "bronze"
+
+    @property
+    def build_file(self) -> Path:
+        return self.state_dir / "build.duckdb"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.settings.target.warehouse_file(self.project_dir)
+
+    def log(self) -> LandingLog:
+        from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
+
+        return LandingLog(self.bronze / "landing.sqlite")
+
+
+def run(
+    place: Workplace, progress: Progress, *, select: str | None = None, full: bool = False, dry_run: bool = False
+) -> RunSummary:
+    """One run: everything new from the sources to the published warehouse.
+
+    select: only this source (or source.table) is extracted. full: build from bronze anew. dry_run: say what would be done.
+    Raises BusyError, SourceError, CheckFailed, StorageError, …: the published generation then stays in place, and the
+    next run finishes the work.
+    """
+    started = time.perf_counter()
+    with project_lock(place.state_dir):
+        state = State(place.state_dir)
+        try:
+            if dry_run:
+                return _plan(place, state, select, progress)
+            run_id = state.start_run()
+            summary = RunSummary(run_id=run_id)
+            try:
+                _run(place, state, summary, select, full, progress)
+            except BaseException as error:
+                stopped = isinstance(error, KeyboardInterrupt)
+                summary.status = "stopped" if stopped else "failed"
+                summary.warnings.append(str(error) or type(error).__name__)
+                with suppress(StorageError):
+                    state.end_run(run_id, summary.status, None, time.perf_counter() - started, asdict(summary))
+                raise
+            summary.seconds = time.perf_counter() - started
+            state.end_run(run_id, summary.status, summary.generation, summary.seconds, asdict(summary))
+            return summary
+        finally:
+            state.close()
+
+
+def _run(
+    place: Workplace, state: State, summary: RunSummary, select: str | None, full: bool, progress: Progress
+) -> None:
+    definitions = Definitions(place.project_dir, place.settings)
+    published = state.published()
+    if published is None or published.definitions != definitions.hash:
+        definitions.check()  # a wrong mapping is found before anything is written
+    log = place.log()
+    _extract(place, log, summary, select, progress)
+    last = log.last_commit()
+    summary.generation = published.generation if published else None
+    if (
+        not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
+        and published.commit_no == (last.no if last else 0)
+    ):  # fmt: skip
+        return
+    built = build_and_publish(place, state, log, definitions, progress, full=full)
+    summary.status, summary.generation = "published", built.generation
+    summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
+
+
+def _extract(place: Workplace, log: LandingLog, summary: RunSummary, select: str | None, progress: Progress) -> None:
+    from systock.etl_pipeline.bronze_layer.land_batches import land
+
+    def landed(files_done: int, files_total: int, bytes_done: int) -> None:
+        if files_done == 1:
+            progress.stage("land", files_total)
+        progress.advance(1, f"{bytes_done / 1e6:,.0f} MB")
+
+    sources = _selected(place.settings, select)
+    landing = land(place.project_dir, sources, timezone=place.settings.project.timezone, progress=landed, log=log)
+    summary.sources = [
+        {"source": source, "table": table, **asdict(counts)}
+        for (source, table), counts in sorted(landing.tables.items())
+    ]
+    summary.rejected = [
+        {"source": f.source, "table": f.table, "file": f.path, "reason": f.reason, "todo": f.todo}
+        for f in log.rejected()
+    ]
+    summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
+    summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
+
+
+def _selected(settings: Settings, select: str | None) -> dict[str, Any]:
+    """The sources (or one table of a source) that a run extracts."""
+    if select is None:
+        return dict(settings.sources)
+    source, _, table = select.partition(".")
+    if source not in settings.sources or (table and table not in settings.sources[source].tables):
+        valid = sorted([*settings.sources, *(f"{s}.{t}" for s, v in settings.sources.items() for t in v.tables)])
+        raise UsageError(f"there is no source or table {select!r}", todo=f"Select one of: {', '.join(valid)}.")
+    chosen = settings.sources[source]
+    return {source: chosen.model_copy(update={"tables": {table: chosen.tables[table]}}) if table else chosen}
+
+
+def build_and_publish(
+    place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress, *, full: bool = False
+) -> Built:
+    """Bring the build file up to the landing log and publish it as the next generation."""
+    from systock.load.publish_file import publish_file
+
+    published = state.published()
+    with suppress(FileNotFoundError):
+        if full:
+            place.build_file.unlink()
+    built = None
+    if place.build_file.exists():
+        with open_build(place, place.build_file, log, definitions, progress) as build:
+            generation, commit_no, known_at = build.state() if build.is_current_definition() else (0, 0, None)
+            if generation and not _mostly_new(log, commit_no):
+                with build.engine.transaction():
+                    built = build.bring_up(max(generation, published.generation if published else 0) + 1)
+                if built is None:  # a crash came between the build and its publication
+                    from systock.pipeline_manager.build import Built
+
+                    built = Built(generation, commit_no, known_at)
+    if built is None:
+        built = _rebuild(place, state, log, definitions, progress)
+    progress.stage("publish", None)
+    publish_file(place.build_file, place.warehouse)
+    definitions.book.save()
+    state.record_published(published_now(built.generation, built.commit_no, built.known_at, definitions.hash))
+    return built
+
+
+def _rebuild(place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress) -> Built:
+    """Build a new file from the first landing commit on, and put it in place of the build file."""
+    aside = place.state_dir / "rebuild.duckdb"
+    built = build_anew(place, aside, log, definitions, progress, state)
+    remove_file(place.build_file)
+    os.replace(aside, place.build_file)
+    return built
+
+
+def build_anew(
+    place: Workplace,
+    path: Path,
+    log: LandingLog,
+    definitions: Definitions,
+    progress: Progress,
+    state: State,
+    up_to: int | None = None,
+) -> Built:
+    """Make a build file at `path` from bronze alone (landing commits up to number `up_to`)."""
+    remove_file(path)
+    published = state.generations()
+    with open_build(place, path, log, definitions, progress) as build:
+        # No transaction: the file is nobody's until it is whole, and the engine plans better over committed tables.
+        build.create([(p.generation, p.commit_no, p.known_at, p.published_at) for p in published])
+        built = build.bring_up((published[-1].generation if published else 0) + 1, up_to)
+    assert built is not None  # a new file always takes in something: its own making
+    return built
+
+
+def _mostly_new(log: LandingLog, commit_no: int) -> bool:
+    """Do the lines not yet built outnumber those that are? Then building anew costs less than changing what is there."""
+    new = sum(batch.lines for batch in log.batches(after_commit=commit_no))
+    return new > _SMALL and new > sum(batch.lines for batch in log.batches(up_to_commit=commit_no))
+
+
+@contextmanager
+def open_build(
+    place: Workplace, path: Path, log: LandingLog, definitions: Definitions, progress: Progress
+) -> Iterator[Build]:
+    """A build file, checkpointed and closed at the end."""
+    from systock.data_warehouse.engine.duckdb import connect
+    from systock.pipeline_manager.build import Build
+
+    settings = place.settings.run
+    temp = place.state_dir / "tmp"
+    engine = connect(
+        path, memory_limit=settings.memory_limit or None, threads=settings.threads or None, temp_directory=temp
+    )
+    try:
+        yield Build(engine, definitions, log, place.bronze, progress)
+        engine.checkpoint()
+    finally:
+        engine.close()
+
+
+def remove_file(path: Path) -> None:
+    """Remove a DuckDB file and its write-ahead log."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+def _plan(place: Workplace, state: State, select: str | None, progress: Progress) -> RunSummary:
+    """What a run would do: the files it would land, the commits it would take in, how each table would be refreshed."""
+    from datetime import UTC, datetime
+
+    from systock.extract.extract_files import list_files
+
+    definitions = Definitions(place.project_dir, place.settings)
+    definitions.check()
+    log, published = place.log(), state.published()
+    summary = RunSummary(status="dry run", generation=published.generation if published else None)
+    for source, settings in _selected(place.settings, select).items():
+        listing = list_files(
+            source, settings, place.project_dir, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
+        )  # fmt: skip
+        for table in settings.tables:
+            files = [version.path for version in listing.pending if version.table == table]
+            waiting = sum(name == table for name, _ in listing.waiting)
+            summary.sources.append({"source": source, "table": table, "files": len(files), "waiting": waiting})
+    rebuilds = published is None or published.definitions != definitions.hash
+    if published is not None and rebuilds:
+        summary.warnings.append("the definitions changed: everything would be built anew from bronze")
+    waiting_commits = list(log.commits(after=published.commit_no if published else 0))
+    if waiting_commits:
+        summary.warnings.append(f"{len(waiting_commits)} landed commits are not in the warehouse yet")
+    progress.stage("plan", None)
+    for table_file in definitions.tables:
+        if table_file.refresh not in ("view", "full"):
+            whole = definitions.plan(table_file).whole
+            summary.tables.append({"table": table_file.qualified, "refresh": f"whole: {whole}" if whole else "by key"})
+        elif table_file.refresh == "full":
+            summary.tables.append({"table": table_file.qualified, "refresh": "whole, when what it reads changed"})
+    return summary

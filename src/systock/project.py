@@ -1,0 +1,267 @@
+"""A project as Python sees it: the verbs of the command line on one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from systock.config import load_settings
+from systock.errors import UsageError
+from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.lock import project_lock
+from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
+from systock.pipeline_manager.state import State
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from systock.data_warehouse.engine.base import Engine
+    from systock.pipeline_manager.build import Progress
+
+
+class Project:
+    """One project folder. Opening it reads its settings; raises SettingsError when they are wrong."""
+
+    def __init__(self, path: Path | str = ".") -> None:
+        self.path = Path(path).resolve()
+        self.settings = load_settings(self.path)
+        self._place = Workplace(self.path, self.settings)
+
+    def run(
+        self, select: str | None = None, full: bool = False, dry_run: bool = False, progress: Progress | None = None
+    ) -> RunSummary:
+        """Extract, land, conform, refresh, check and publish; safe to repeat."""
+        return run(self._place, _watched(progress), select=select, full=full, dry_run=dry_run)
+
+    def query(self, sql: str, known_at: str | None = None, progress: Progress | None = None) -> pa.Table:
+        """Rows of one SELECT on the published warehouse, as an Arrow table.
+
+        known_at: ask a warehouse built only from what was known at that instant or day (built once, then kept).
+        """
+        path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
+        with _reading(path) as engine:
+            return engine.arrow(sql)
+
+    def _as_known(self, known_at: str, progress: Progress) -> tuple[Path, int]:
+        """The warehouse as of a state of knowledge, and the number of the last landing commit in it."""
+        from systock.pipeline_manager.take_snapshot import point_in_time
+
+        instant, _ = point_in_time(known_at, self.settings.project, "--known-at")
+        log, definitions = self._place.log(), Definitions(self.path, self.settings)
+        known = [commit for commit in log.commits() if commit.known_at <= instant]
+        if not known:
+            first = log.commits()
+            todo = (
+                f"The first landing became known at {first[0].known_at.isoformat()}."
+                if first
+                else "Run 'systock run' first."
+            )
+            raise UsageError(f"nothing was known at {instant.isoformat()}", where="--known-at", todo=todo)
+        path = self._place.state_dir / "as_known" / f"{known[-1].no}-{definitions.hash[:16]}.duckdb"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_suffix(".new")
+            with project_lock(self._place.state_dir):
+                state = State(self._place.state_dir)
+                try:
+                    build_anew(self._place, aside, log, definitions, progress, state, up_to=known[-1].no)
+                    aside.replace(path)
+                finally:
+                    state.close()
+                    remove_file(aside)
+        return path, known[-1].no
+
+    def _warehouse(self) -> Path:
+        if not self._place.warehouse.exists():
+            raise UsageError(
+                "nothing is published yet", where=str(self._place.warehouse), todo="Run 'systock run' first."
+            )
+        return self._place.warehouse
+
+    def status(self) -> dict[str, Any]:
+        """What is loaded, how fresh it is, what the last run did."""
+        state, log = State(self._place.state_dir), self._place.log()
+        published, last = state.published(), log.last_commit()
+        runs = state.runs(1)
+        state.close()
+        tables = []
+        for source, settings in self.settings.sources.items():
+            for table in settings.tables:
+                batches = log.batches(source=source, table=table)
+                tables.append({
+                    "source": source, "table": table, "batches": len(batches), "lines": sum(b.lines for b in batches if b.repeat_of is None),
+                    "latest_file": batches[-1].path if batches else None, "known_at": batches[-1].known_at.isoformat() if batches else None,
+                    "rejected_files": sum((r.source, r.table) == (source, table) for r in log.rejected()),
+                })  # fmt: skip
+        return {
+            "project": self.settings.project.name, "generation": published.generation if published else None,
+            "published_at": published.published_at if published else None, "known_at": published.known_at if published else None,
+            "waiting_commits": (last.no if last else 0) - (published.commit_no if published else 0),
+            "last_run": {k: v for k, v in runs[0].items() if k != "summary"} if runs else None, "tables": tables,
+        }  # fmt: skip
+
+    def runs(self, limit: int = 20) -> list[dict[str, Any]]:
+        """The newest runs first, each with its summary."""
+        state = State(self._place.state_dir)
+        try:
+            return state.runs(limit)
+        finally:
+            state.close()
+
+    def batches(self, source: str | None = None, table: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest landed batches first."""
+        newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[:limit]
+        return [
+            {
+                "batch": b.no, "source": b.source, "table": b.table, "path": b.path, "mode": b.mode, "known_at": b.known_at.isoformat(),
+                "extracted_at": b.extracted_at.isoformat(), "lines": b.lines, "malformed": b.malformed, "repeat_of": b.repeat_of, "batch_id": b.batch_id,
+            }
+            for b in newest
+        ]  # fmt: skip
+
+    def quarantine(
+        self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Lines that are set aside now, oldest first, and files that could not be read."""
+        wanted = {"source": source, "entity": entity}
+        conditions = (
+            " AND ".join(
+                [f"{name} = ?" for name, value in wanted.items() if value] + (["contains(rule, ?)"] if rule else [])
+            )
+            or "TRUE"
+        )
+        values = [value for value in (source, entity, rule) if value]
+        with _reading(self._warehouse()) as engine:
+            return engine.dicts(
+                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {conditions} ORDER BY number LIMIT {int(limit)}",
+                values,
+            )
+
+    def quarantine_show(self, number: int) -> dict[str, Any]:
+        """One line that is set aside, with its raw text."""
+        with _reading(self._warehouse()) as engine:
+            found = engine.dicts(f"SELECT * FROM ({_QUARANTINE}) WHERE number = ?", [number])
+        if not found:
+            raise UsageError(f"no quarantined line has the number {number}", todo="See 'systock quarantine list'.")
+        return found[0]
+
+    def quarantine_retry(self, progress: Progress | None = None) -> dict[str, int]:
+        """Judge all set-aside lines anew under today's definitions; each keeps the instant its batch became known."""
+        before = self._quarantined()
+        self.run(full=True, progress=progress)
+        return {"before": before, "after": self._quarantined()}
+
+    def _quarantined(self) -> int:
+        with _reading(self._warehouse()) as engine:
+            [(count,)] = engine.rows(f"SELECT count(*) FROM ({_QUARANTINE})")
+        return int(count)
+
+    def check(self, progress: Progress | None = None) -> list[dict[str, Any]]:
+        """All checks on all rows of what is published."""
+        from dataclasses import asdict
+
+        from systock.quality.contract_checks import check_contracts
+        from systock.quality.reconcile import reconcile
+
+        tables = [table for table in Definitions(self.path, self.settings).compiled_tables if table.refresh != "view"]
+        watched = _watched(progress)
+        watched.stage("check", len(tables))
+        results = []
+        with _reading(self._warehouse()) as engine:
+            for table in tables:
+                results += [asdict(result) for result in check_contracts(engine, [table], None)]
+                watched.advance(1, table.qualified)
+            results += [asdict(result) for result in reconcile(engine, None)]
+        return results
+
+    def rebuild(
+        self, verify: bool = False, known_at: str | None = None, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Build everything from bronze alone.
+
+        verify: compare it with what is published, and publish nothing. known_at: only from what was known at that instant or
+        day; kept for `query(known_at=…)`, not published.
+        """
+        from systock.data_warehouse.content_hash import table_hashes
+
+        if known_at is not None:
+            path, _ = self._as_known(known_at, _watched(progress))
+            with _reading(path) as engine:
+                [(generation,)] = engine.rows("SELECT generation FROM meta.progress")
+                tables = [
+                    {"table": name, "rows": rows, "hash": hashed}
+                    for name, (rows, hashed) in table_hashes(engine).items()
+                ]
+            return {"generation": generation, "tables": tables}
+        if not verify:
+            summary = self.run(full=True, progress=progress)
+            return {"generation": summary.generation, "tables": summary.tables}
+        watched, definitions = _watched(progress), Definitions(self.path, self.settings)
+        path = self._place.state_dir / "verify.duckdb"
+        with project_lock(self._place.state_dir):
+            state = State(self._place.state_dir)
+            published = state.published()
+            if published is None:
+                raise UsageError("nothing is published yet", todo="Run 'systock run' first.")
+            if published.definitions != definitions.hash:
+                raise UsageError(
+                    "the definitions changed since the last run", todo="Run 'systock run' first, then verify."
+                )
+            try:
+                built = build_anew(
+                    self._place, path, self._place.log(), definitions, watched, state, up_to=published.commit_no
+                )
+                watched.stage("compare", None)
+                with _reading(path) as engine:
+                    fresh = table_hashes(engine)
+                with _reading(self._warehouse()) as engine:
+                    current = table_hashes(engine)
+            finally:
+                state.close()
+                remove_file(path)
+        tables = [
+            {"table": name, "rows": fresh.get(name, (None, None))[0], "hash": fresh.get(name, (None, None))[1],
+             "published_hash": current.get(name, (None, None))[1], "same": fresh.get(name) == current.get(name)}
+            for name in sorted({*fresh, *current})
+        ]  # fmt: skip
+        return {"generation": built.generation, "tables": tables}
+
+    def snapshot_take(
+        self, kind: str | None = None, as_of: str | None = None, progress: Progress | None = None
+    ) -> list[dict[str, Any]]:
+        """Keep the state of products and of sales (or one of them) as reported now, as of an instant or a day's end."""
+        from systock.pipeline_manager.take_snapshot import take_snapshots
+
+        return take_snapshots(
+            self._place, [f"{kind}_state"] if kind else ["product_state", "sales_state"], as_of, _watched(progress)
+        )
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """The snapshots taken, newest first."""
+        with _reading(self._warehouse()) as engine:
+            return engine.dicts("SELECT * FROM snapshot.taken ORDER BY snapshot_no DESC, kind")
+
+    def flow(self) -> str:
+        """The flow and the graph of tables, as text."""
+        from systock.pipeline_manager.pipeline_flow import flow_text
+
+        return flow_text(Definitions(self.path, self.settings).tables)
+
+
+_QUARANTINE = """
+    SELECT row_number() OVER (ORDER BY q.batch_no, q.row_no, q.entity) AS number, q.source_name AS source, q.table_name AS "table", q.entity,
+        b.path AS file, q.row_no AS "row", q.rule, q.column_name AS "column", q.value, q.landed_at AS known_at, b.batch_id, q.raw
+    FROM silver.quarantine AS q LEFT JOIN meta.batch AS b ON b.batch_no = q.batch_no
+    WHERE q.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'"""
+
+
+def _watched(progress: Progress | None) -> Progress:
+    from systock.pipeline_manager.build import Silent
+
+    return progress or Silent()
+
+
+def _reading(path: Path) -> Engine:
+    from systock.data_warehouse.engine.duckdb import connect
+
+    return connect(path, read_only=True)

@@ -1,0 +1,1 @@
+"""Quality: what must hold before a generation is published."""
