@@ -1,0 +1,155 @@
+"""What happens in the simulated chain, as its own people file it: lines of receipts, goods movements, counts, rates.
+
+Amounts are whole numbers: cents for prices as written, 1/10000 for what is computed from them, 1/1000 for quantities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from systock.simulator.chain import Location, Product, ProductVersion
+
+
+def half_away(amount: int, divisor: int) -> int:
+    """The quotient, rounded half away from zero."""
+    whole = (2 * abs(amount) + abs(divisor)) // (2 * abs(divisor))
+    return whole if (amount >= 0) == (divisor > 0) else -whole
+
+
+@dataclass(slots=True)
+class SaleLine:
+    """One line of a receipt."""
+
+    store: Location
+    product: Product | None  # None: a code that no product feed ever names
+    article: str  # the code as the till wrote it
+    receipt: str
+    line: int
+    wall: int  # the till's clock
+    till: int
+    cashier: str
+    kind: str  # S sale, R return
+    status: str  # N normal, V void, T test
+    quantity: int  # 1/1000, signed
+    price: int  # cents per unit
+    discount: int  # cents of the whole line, signed
+    tax: int  # cents of the whole line, signed
+    promotion: str
+    customer: str
+    original: tuple[str, str]  # receipt and line that a return refers to
+    changed: int  # instant
+
+    @property
+    def counts(self) -> bool:
+        """Void and test lines count nowhere."""
+        return self.status == "N"
+
+    @property
+    def gross(self) -> int:
+        """quantity x price in 1/10000: exact, because weighed goods cost whole tens of cents."""
+        return self.quantity * self.price // 10
+
+    @property
+    def net(self) -> int:
+        """Without tax, after discount, in 1/10000."""
+        return self.gross - self.discount * 100 - (self.tax * 100 if self.store.prices_include_tax else 0)
+
+    @property
+    def discount_without_tax(self) -> int:
+        """The discount less the share of the tax in it, in 1/10000."""
+        discount = self.discount * 100
+        paid = self.gross - discount
+        if not (self.store.prices_include_tax and discount and self.tax and paid):
+            return discount
+        return half_away(discount * self.net, paid)
+
+    @property
+    def business_day(self) -> int:
+        """By the instant that the wall clock means."""
+        return self.store.business_day(self.store.zone.to_instant(self.wall))
+
+
+@dataclass(slots=True)
+class Movement:
+    """One line of a goods movement document."""
+
+    document: str
+    line: int
+    kind: str  # AB opening, WE receipt, UA/UE transfer out/in, KO adjustment, VE write-off
+    location: Location
+    product: Product
+    quantity: int  # 1/1000 of `unit`, signed
+    unit: str  # "" = the product's base unit
+    factor: int | None  # base units in one unit; None: only a product unit of the ERP says so
+    status: str  # "" sellable, D damaged
+    cost: int  # EUR per unit, 1/10000; 0 = not stated
+    at: int  # instant
+    transfer: str
+    lot: str
+    expiry: int  # days since 1970; 0 = none
+    changed: int  # instant
+
+
+@dataclass(slots=True)
+class Count:
+    """One line of a count sheet, counted when the shop had closed."""
+
+    sheet: str
+    line: int
+    location: Location
+    product: Product
+    day: int  # days since 1970
+    quantity: int | None  # 1/1000; None = not counted
+    area: str
+
+
+@dataclass(slots=True)
+class ProductRecord:
+    """One version of a product as the ERP exports it."""
+
+    product: Product
+    version: ProductVersion
+
+
+@dataclass(slots=True)
+class UnitRecord:
+    """How many base units another unit holds."""
+
+    product: Product
+    unit: str
+    factor: int
+    barcode: str
+    changed: int
+
+
+@dataclass(slots=True)
+class Rate:
+    """What one unit of a currency was worth in EUR, from a day on."""
+
+    currency: str
+    day: int  # days since 1970
+    rate: int  # 1/100000
+    changed: int
+
+
+@dataclass(slots=True)
+class ExtractRecord:
+    """One line of a full extract (location or supplier)."""
+
+    code: str
+    cells: tuple[str, ...]
+
+
+Document = SaleLine | Movement | Count | ProductRecord | UnitRecord | Rate | ExtractRecord
+
+
+@dataclass(slots=True)
+class History:
+    """All that happened, and what really lay on the shelves at the end of each day."""
+
+    sales: list[tuple[int, Location, list[SaleLine]]] = field(default_factory=list)  # simulated day, store, lines
+    movements: list[Movement] = field(default_factory=list)
+    counts: list[tuple[int, Location, list[Count]]] = field(default_factory=list)
+    rates: list[Rate] = field(default_factory=list)
+    true_stock: dict[int, dict[str, int]] = field(default_factory=dict)  # simulated day -> location -> 1/1000 units
+    lost_units: int = 0  # 1/1000 units that customers wanted and did not find
