@@ -1,0 +1,40 @@
+"""systock run: from the sources to the published warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_project
+
+
+def run(
+    project: ProjectOption = HERE,
+    select: Annotated[
+        str | None, typer.Option("--select", help="Only this source, source.table or model, and what depends on it.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Compute every table anew, not only what was touched.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    form: FormatOption = Format.table,
+) -> None:
+    """Bring the warehouse up to date and publish it.
+
+    Reads what is new, refreshes what it touches, checks it and publishes it whole, or not at all.
+    Safe to repeat at any time; what a crash left is finished by the next run.
+    """
+    from systock.cli.progress import show_progress
+    from systock.cli.rows import print_facts, print_rows
+
+    opened = open_project(project)
+    with show_progress() as progress:
+        summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress)
+    if form is Format.json:
+        print_facts(asdict(summary), form)
+    elif form is Format.csv:
+        print_rows(summary.entities, form)
+    else:
+        from systock.cli.summary import summary_text
+
+        typer.echo(summary_text(summary, opened))

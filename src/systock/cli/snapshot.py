@@ -1,0 +1,47 @@
+"""systock snapshot: what was reported at a point in time, kept for good."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_project
+
+app = typer.Typer(
+    help="Keep what is reported now, and list what was kept.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+class Kind(StrEnum):
+    """What a snapshot holds."""
+
+    product = "product"
+    sales = "sales"
+
+
+@app.command("take")
+def take(
+    project: ProjectOption = HERE,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Only this kind.", show_default="all kinds")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The state at this day or instant.", show_default="now")
+    ] = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Keep the state of products and sales as it is known now.
+
+    It never changes afterwards, whatever is delivered or corrected later.
+    """
+    from systock.cli.rows import print_rows
+
+    print_rows(open_project(project).snapshot_take(kind.value if kind else None, as_of), form, empty="Nothing to keep.")
+
+
+@app.command("list")
+def list_snapshots(project: ProjectOption = HERE, form: FormatOption = Format.table) -> None:
+    """List the snapshots that were taken."""
+    from systock.cli.rows import print_rows
+
+    print_rows(open_project(project).snapshots(), form, empty="No snapshot yet: systock snapshot take")
