@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ class Mapping:
     source: str
     entity: str
     path: Path
-    text: str
     select: exp.Select
     raw_tables: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -45,10 +43,6 @@ class Mapping:
     def driving(self) -> str:
         """The raw table whose lines the rows stand for."""
         return self.raw_tables[0]
-
-    @property
-    def definition_hash(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def raw_columns(self, table: str) -> set[str]:
         """Columns that the mapping reads of one raw table (unqualified ones count for each)."""
@@ -116,7 +110,7 @@ def _load(
     _check_outputs(outputs, contracts[entity], select, where)
     settings = sources[source].tables
     return Mapping(
-        source, entity, path, text, select, raw_tables, outputs,
+        source, entity, path, select, raw_tables, outputs,
         row_wise=_is_row_wise(select, raw_tables, settings, contracts[entity], outputs),
     )  # fmt: skip
 

@@ -17,9 +17,6 @@ from systock.etl_pipeline.silver_layer.cast_rules import engine_type, quoted
 #: The open end of every interval.
 FOREVER = "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
 
-#: What a row of candidates carries beside the content.
-CANDIDATE_COLUMNS = ("version_at", "is_deleted", "_extracted_at", "known_at", "_batch_no", "_row")
-
 
 @dataclass(frozen=True)
 class VersionTable:
@@ -77,7 +74,8 @@ def content_text(table: VersionTable, alias: str = "") -> str:
 def merge(engine: Engine, table: VersionTable, candidates: str) -> None:
     """Merge sightings, of any number of commits at once, into a table of versions.
 
-    candidates: relation of the content columns and CANDIDATE_COLUMNS, keys never NULL; is_deleted marks a sighting
+    candidates: relation of the content columns, version_at, is_deleted, _extracted_at, known_at, _batch_no and _row; keys are
+    never NULL; is_deleted marks a sighting
     that says the row is gone. Leaves temporary relations behind: `merged_term (_batch_no, _row, term)` for the lines
     that met another version of their key (kept, unchanged, superseded, duplicate, tied, left_out), and
     `merged_count (_batch_no, term, lines)` for all lines, each term counted from its own rows.

@@ -1,0 +1,59 @@
+"""Snapshots: what was reported stays as it was, whatever comes later, and survives a rebuild."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from small_chain import deliver, make_project
+
+from systock import Project
+
+DAY = "2024-03-29T10:00:00+00:00"
+SALES = "SELECT snapshot_no, business_date, net_amount FROM snapshot.sales_state ORDER BY ALL"
+
+
+def sale(receipt: str, price: str, changed: str = DAY) -> tuple[str, ...]:
+    return (receipt, "1", "S1", "P1", DAY, "1", "", price, "", changed)
+
+
+def rows(project: Path, sql: str) -> list[tuple]:
+    return [tuple(row.values()) for row in Project(project).query(sql).to_pylist()]
+
+
+def test_a_snapshot_never_changes(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    deliver(project, "erp_products", [("P1", "Tea", "1", "pcs", "2024-01-01T00:00:00+00:00")], "1")
+    deliver(project, "pos_sales", [sale("1", "5")], "1")
+    Project(project).run()
+    first = {fact["kind"]: fact for fact in Project(project).snapshot_take(as_of="2024-03-29")}
+    assert {kind: fact["row_count"] for kind, fact in first.items()} == {"product_state": 1, "sales_state": 1}
+    deliver(project, "pos_sales", [sale("1", "7", "2024-03-30T00:00:00+00:00")], "2")
+    Project(project).run()
+    assert [net for *_, net in rows(project, SALES)] == [Decimal(5)]
+    second = Project(project).snapshot_take("sales", "2024-03-29")
+    assert [fact["changes"] for fact in second] == [1]
+    assert [net for *_, net in rows(project, SALES)] == [Decimal(5), Decimal(7)]
+    before = rows(project, SALES)
+    Project(project).rebuild()
+    assert rows(project, SALES) == before
+    assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
+
+
+def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    deliver(project, "pos_sales", [sale("1", "5")], "1")
+    Project(project).run()
+    Project(project).snapshot_take("sales", "2024-03-29")
+    [again] = Project(project).snapshot_take("sales", "2024-03-30")
+    assert again["changes"] == 0
+    assert [net for *_, net in rows(project, SALES)] == [Decimal(5), Decimal(5)]
+
+
+def test_a_day_before_the_first_sale_is_empty(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    deliver(project, "pos_sales", [sale("1", "5")], "1")
+    Project(project).run()
+    [taken] = Project(project).snapshot_take("sales", "2024-03-28")
+    assert taken["row_count"] == 0 and taken["is_derived"]
+    assert rows(project, SALES) == []
