@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from small_chain import deliver, make_project
 
+from small_chain import deliver, make_project
 from systock import Project
 from systock.errors import UsageError
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from small_chain import deliver, make_project
-
 from systock import Project
 
 DAY = "2024-03-29T10:00:00+00:00"

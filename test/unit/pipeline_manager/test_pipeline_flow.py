@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 
 from small_chain import deliver, make_project
-
 from systock import Project
 from systock.pipeline_manager.pipeline_flow import FLOW
 

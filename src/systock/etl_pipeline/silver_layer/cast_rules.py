@@ -56,9 +56,11 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         return _typed(value, given, wanted, target)
     text = f"nullif(trim({value}), '')"
     if wanted.startswith("numeric"):
-        # The wide cast sees the digits that the narrow one would round away.
-        fits = f"TRY_CAST({text} AS {_WIDE}) = TRY_CAST({text} AS {target}) AND length({text}) <= 40"
-        return f"CASE WHEN {fits} THEN TRY_CAST({text} AS {target}) END"
+        # The wide cast sees the digits that the narrow one would round away; what even it can't see is counted.
+        wide, narrow = f"TRY_CAST({text} AS {_WIDE})", f"TRY_CAST({text} AS {target})"
+        short = f"(strpos({text}, '.') = 0 OR length({text}) - strpos({text}, '.') <= 18)"
+        seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR TRY_CAST({text} AS DOUBLE) = 0)"
+        return f"CASE WHEN {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
     if wanted in ("integer", "bigint"):
         return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST({text} AS {target}) END"
     if wanted == "date":
