@@ -123,19 +123,22 @@ class Project:
         self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
     ) -> list[dict[str, Any]]:
         """Lines that are set aside now, oldest first, and files that could not be read."""
-        wanted = {"source": source, "entity": entity}
-        conditions = (
-            " AND ".join(
-                [f"{name} = ?" for name, value in wanted.items() if value] + (["contains(rule, ?)"] if rule else [])
-            )
-            or "TRUE"
-        )
-        values = [value for value in (source, entity, rule) if value]
+        tests = {"source = ?": source, "entity = ?": entity, "contains(rule, ?)": rule}
+        asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
-            return engine.dicts(
-                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {conditions} ORDER BY number LIMIT {int(limit)}",
-                values,
+            lines = engine.dicts(
+                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number LIMIT {int(limit)}",
+                list(asked.values()),
             )
+        files = [
+            {
+                "number": None, "source": file.source, "table": file.table, "entity": "(file)", "file": file.path, "row": None,
+                "rule": file.reason, "column": None, "value": None, "known_at": file.seen_at, "batch_id": None,
+            }
+            for file in self._place.log().rejected()
+            if (not source or source == file.source) and (not entity or entity == "(file)") and (not rule or rule in file.reason)
+        ]  # fmt: skip
+        return (lines + files)[:limit]
 
     def quarantine_show(self, number: int) -> dict[str, Any]:
         """One line that is set aside, with its raw text."""
@@ -163,7 +166,7 @@ class Project:
         from systock.quality.contract_checks import check_contracts
         from systock.quality.reconcile import reconcile
 
-        tables = [table for table in Definitions(self.path, self.settings).compiled_tables if table.refresh != "view"]
+        tables = [table for table in Definitions(self.path, self.settings).compiled().tables if table.refresh != "view"]
         watched = _watched(progress)
         watched.stage("check", len(tables))
         results = []

@@ -34,9 +34,9 @@ _MADE_BY_RUNS = ("warehouse.duckdb", ".warehouse.duckdb.new")
 
 
 def demo(
-    directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where; an earlier demo in it is replaced.")
-    ] = Path("demo"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; an earlier demo in it is replaced.")] = Path(
+        "demo"
+    ),
     days: DaysOption = 90,
     stores: StoresOption = 5,
     products: ProductsOption = 200,
@@ -66,6 +66,8 @@ def demo(
             progress.stage("compare", None)
             comparison = compare(project, key, [row["file"] for row in summary.rejected])
     if form is Format.table:
+        if progress.moves:
+            typer.echo("", err=True)
         typer.echo("\n".join(_report(directory, key, stores, products, summary, comparison, seconds)))
     else:
         _print_figures(comparison, form)
@@ -141,63 +143,60 @@ def _hash(path: Path) -> str:
 
 def _make(directory: Path, progress: PlainProgress | BarProgress, **asked: Any) -> AnswerKey:
     """Write the chain's files and settings; what an earlier demo wrote goes only when the new ones are complete."""
-    state = directory / _STATE
-    new, fresh = state / "new", not directory.exists()
-    try:
-        if _manifest(directory) is None:
-            _write_manifest(state, {})  # from here on the folder is known as a demo's, whatever happens
-        shutil.rmtree(new, ignore_errors=True)
+    from systock.pipeline_manager.lock import project_lock
+
+    state, fresh = directory / _STATE, not directory.exists()
+    new = state / "new"
+    with project_lock(state):
         try:
+            if _manifest(directory) is None:
+                _write_manifest(state, {})  # from here on the folder is known as a demo's, whatever happens
+            shutil.rmtree(new, ignore_errors=True)
             key = make_chain(new, progress, **asked)
-        except BaseException:
-            _leave_nothing(directory, fresh)
+            _replace(directory, new)
+        except BaseException as error:
+            _clear(directory, fresh)
+            if isinstance(error, OSError):
+                raise StorageError(
+                    f"the demo cannot be written: {error.strerror or error}",
+                    where=str(error.filename or directory),
+                    todo="Free space, or name a folder that can be written.",
+                ) from error
             raise
-        _replace(directory, new)
-    except OSError as error:
-        raise StorageError(
-            f"the demo cannot be written: {error.strerror or error}",
-            where=str(error.filename or directory),
-            todo="Free space, or name a folder that can be written.",
-        ) from error
     return key
 
 
-def _leave_nothing(directory: Path, fresh: bool) -> None:
+def _clear(directory: Path, fresh: bool) -> None:
     """Take away what was begun; an earlier demo stays as it was."""
     shutil.rmtree(directory / _STATE / "new", ignore_errors=True)
     if not _manifest(directory):
-        with suppress(OSError):
-            (directory / _STATE / _MANIFEST).unlink()
-            (directory / _STATE).rmdir()
-            if fresh:
+        shutil.rmtree(directory / _STATE, ignore_errors=True)
+        if fresh:
+            with suppress(OSError):
                 directory.rmdir()
 
 
 def _replace(directory: Path, new: Path) -> None:
     """Put the new files in the place of those that the earlier demo wrote."""
-    from systock.pipeline_manager.lock import project_lock
-
-    state = directory / _STATE
-    with project_lock(state):
-        written = _manifest(directory) or {}
-        foreign = set(_foreign(directory, written))
-        for path in list(_files(directory)):
-            if path.relative_to(directory).as_posix() not in foreign:
-                path.unlink()
-        folders = {folder for name in written for folder in Path(name).parents if folder != Path()}
-        for folder in sorted(folders, reverse=True):
-            with suppress(OSError):  # not empty, or gone
-                (directory / folder).rmdir()
-        for path in state.iterdir():
-            if path.name not in ("lock", _MANIFEST, new.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        files = sorted(path for path in new.rglob("*") if path.is_file())
-        _write_manifest(state, {path.relative_to(new).as_posix(): _hash(path) for path in files})
-        for path in files:
-            target = directory / path.relative_to(new)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-        shutil.rmtree(new)
+    state, written = directory / _STATE, _manifest(directory) or {}
+    foreign = set(_foreign(directory, written))  # none when we looked; whoever added one since keeps it
+    for path in list(_files(directory)):
+        if path.relative_to(directory).as_posix() not in foreign:
+            path.unlink()
+    folders = {folder for name in written for folder in Path(name).parents if folder != Path()}
+    for folder in sorted(folders, reverse=True):
+        with suppress(OSError):  # not empty, or gone
+            (directory / folder).rmdir()
+    for path in state.iterdir():
+        if path.name not in ("lock", _MANIFEST, new.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    files = sorted(path for path in new.rglob("*") if path.is_file())
+    _write_manifest(state, {path.relative_to(new).as_posix(): _hash(path) for path in files})
+    for path in files:
+        target = directory / path.relative_to(new)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    shutil.rmtree(new)
 
 
 def _write_manifest(state: Path, files: Mapping[str, str]) -> None:
@@ -227,7 +226,7 @@ def _report(
     kinds = len(key.fault_counts())
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
     sent = f"{counted(sum(file.lines for file in key.files), 'line')} in {counted(len(key.files), 'file')}"
-    yield f"  Sent       {sent} of tills, an ERP and count sheets{put_in}"
+    yield f"  Sent       {sent} of tills, ERP and counts{put_in}"
     totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
     unread = len(summary.rejected)
     yield (

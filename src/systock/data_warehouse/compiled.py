@@ -93,8 +93,8 @@ class CompiledTable:
         return f"{self.schema}.{self.name}"
 
 
-def compile_table(table: TableFile) -> dict[str, Any]:
-    """A table file as the JSON values of a CompiledTable."""
+def compile_table(table: TableFile, zones: Sequence[str] = ()) -> dict[str, Any]:
+    """A table file as the JSON values of a CompiledTable. zones: time zones in use (only speed hangs on them)."""
     return asdict(
         CompiledTable(
             table.schema, table.name, table.sentence, table.refresh, table.history,
@@ -103,7 +103,7 @@ def compile_table(table: TableFile) -> dict[str, Any]:
             tuple((r.column, r.table, r.target_column) for r in table.references),
             tuple(CompiledCheck(c.text, c.columns[0] if c.columns else "", compile_sql(c.expression)) for c in table.checks),
             tuple(found.qualified for found in inputs(table)),
-            compile_sql(table.select) if table.select is not None else "",
+            compile_sql(table.select, zones=zones) if table.select is not None else "",
         )
     )  # fmt: skip
 
@@ -144,19 +144,20 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
     )
 
 
-def compile_refresh(table: TableFile, plan: RefreshPlan) -> dict[str, Any]:
+def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -> dict[str, Any]:
     """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
     if plan.whole:
         return {"whole": plan.whole}
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
-    return {
-        "whole": None,
-        "stale": compile_sql(plan.recompute("touched", then)),
-        "fresh": compile_sql(plan.recompute("touched", {})),
-    }
+    stale, fresh = (compile_sql(plan.recompute("touched", relation), zones=zones) for relation in (then, {}))
+    return {"whole": None, "stale": stale, "fresh": fresh}
 
 
-def compile_touched(table: TableFile, plan: RefreshPlan, moved: str) -> list[str]:
+def compile_touched(table: TableFile, plan: RefreshPlan, moved: str, zones: Sequence[str]) -> list[str]:
     """Queries of the keys that an input's changed rows touch, over all inputs as they were and as they are."""
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
-    return [compile_sql(query) for relation in (then, {}) for query in plan.touched(moved, changed(moved), relation)]
+    return [
+        compile_sql(query, zones=zones)
+        for relation in (then, {})
+        for query in plan.touched(moved, changed(moved), relation)
+    ]

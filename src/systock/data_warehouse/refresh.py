@@ -108,7 +108,7 @@ class Refresh:
             f"CREATE OR REPLACE TEMP VIEW {changed(name)} AS SELECT * FROM {gone} UNION ALL SELECT * FROM {new}"
         )
         self.engine.execute(f"""CREATE OR REPLACE TEMP VIEW {before(name)} AS
-            SELECT * FROM {name} WHERE ({key}) NOT IN (SELECT ({key}) FROM {new}) UNION ALL SELECT * FROM {gone}""")
+            SELECT * FROM {name} ANTI JOIN {new} USING ({key}) UNION ALL SELECT * FROM {gone}""")
         self.changes[name] = Change(new=new)
         return written, removed
 

@@ -265,9 +265,10 @@ class Build:
         return [dict(zip(("source", "entity", "lines", *row_equation.TERMS), row, strict=True)) for row in rows]
 
     def _gold(self, since: str, is_new: bool, built: Built) -> list[Refreshed]:
-        tables = self.definitions.compiled_tables
+        compiled = self.definitions.compiled(self._zones())
+        tables = compiled.tables
         stored = [table for table in tables if table.refresh != "view"]
-        refresh = Refresh(self.engine, self.definitions, self._silver_changes(since, is_new))
+        refresh = Refresh(self.engine, compiled, self._silver_changes(since, is_new))
         self.progress.stage("refresh", len(stored))
         for table in stored:
             refresh.table(table, exists=not is_new)
@@ -281,6 +282,13 @@ class Build:
         changes = None if is_new else refresh.changes
         built.checks = [*check_contracts(self.engine, stored, changes), *reconcile(self.engine, changes)]
         return refresh.done
+
+    def _zones(self) -> list[str]:
+        """The time zones in use, as far as the engine knows them."""
+        project = literal(self.definitions.settings.project.timezone)
+        found = self.engine.rows(f"""SELECT DISTINCT zone FROM (SELECT timezone AS zone FROM silver.location UNION ALL SELECT {project})
+            WHERE zone IN (SELECT name FROM pg_timezone_names()) ORDER BY zone LIMIT 20""")
+        return [zone for (zone,) in found]
 
     def _silver_changes(self, since: str, is_new: bool) -> dict[str, Change]:
         """What this run opened or closed in silver: read from the versions' own intervals, never from the clock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,36 +108,13 @@ class Definitions:
         )
         return {name: read_compiled(entry) for name, entry in entries.items()}
 
-    @cached_property
-    def compiled_tables(self) -> list[CompiledTable]:
-        """The tables as a run needs them, in dependency order; parsed only when they changed."""
-        from systock.data_warehouse.compiled import compile_table, read_compiled
+    def compiled(self, zones: Sequence[str] = ()) -> CompiledTables:
+        """The stored tables and questions as a run needs them. zones: time zones in use (only speed hangs on them)."""
+        return CompiledTables(self, tuple(sorted(zones)))
 
-        return [
-            read_compiled(entry)
-            for entry in self.book.get("tables", lambda: [compile_table(table) for table in self.tables])
-        ]
-
-    def refresh(self, table: CompiledTable) -> dict[str, Any]:
-        """The SQL of a table's refresh by key."""
-        from systock.data_warehouse.compiled import compile_refresh
-
-        file = table.qualified
-        found: dict[str, Any] = self.book.get(
-            f"refresh {file}", lambda: compile_refresh(self._all_tables[file], self.plan(self._all_tables[file]))
-        )
-        return found
-
-    def touched(self, table: CompiledTable, moved: str) -> list[str]:
-        """The SQL of the keys that an input's changed rows touch."""
-        from systock.data_warehouse.compiled import compile_touched
-
-        file = table.qualified
-        found: list[str] = self.book.get(
-            f"touched {file} by {moved}",
-            lambda: compile_touched(self._all_tables[file], self.plan(self._all_tables[file]), moved),
-        )
-        return found
+    def file(self, qualified: str) -> TableFile:
+        """The table file of a name."""
+        return self._all_tables[qualified]
 
     def plan(self, table: TableFile) -> RefreshPlan:
         """How a table is refreshed by key, or why it can't be."""
@@ -180,6 +157,48 @@ class Definitions:
         if own:
             check_files(own, schema_of([*self._all_tables.values(), *self.contracts.values()]))
         assert self.mappings is not None
+
+
+class CompiledTables:
+    """Tables in dependency order and the SQL of their refresh, parsed only when the definitions changed."""
+
+    def __init__(self, definitions: Definitions, zones: tuple[str, ...]) -> None:
+        self._definitions, self._zones = definitions, zones
+
+    @cached_property
+    def tables(self) -> list[CompiledTable]:
+        """The tables, each after all that it reads."""
+        from systock.data_warehouse.compiled import compile_table, read_compiled
+
+        return [
+            read_compiled(entry)
+            for entry in self._get("tables", lambda: [compile_table(t, self._zones) for t in self._definitions.tables])
+        ]
+
+    def refresh(self, table: CompiledTable) -> dict[str, Any]:
+        """The SQL of a table's refresh by key."""
+        from systock.data_warehouse.compiled import compile_refresh
+
+        found: dict[str, Any] = self._get(
+            f"refresh {table.qualified}", lambda: compile_refresh(*self._planned(table), self._zones)
+        )
+        return found
+
+    def touched(self, table: CompiledTable, moved: str) -> list[str]:
+        """The SQL of the keys that an input's changed rows touch."""
+        from systock.data_warehouse.compiled import compile_touched
+
+        found: list[str] = self._get(
+            f"touched {table.qualified} by {moved}", lambda: compile_touched(*self._planned(table), moved, self._zones)
+        )
+        return found
+
+    def _planned(self, table: CompiledTable) -> tuple[TableFile, RefreshPlan]:
+        file = self._definitions.file(table.qualified)
+        return file, self._definitions.plan(file)
+
+    def _get(self, key: str, make: Callable[[], Any]) -> Any:
+        return self._definitions.book.get(f"{key} in {' '.join(self._zones)}", make)
 
 
 def _digest(start: str, files: Iterable[tuple[str, Path]]) -> str:

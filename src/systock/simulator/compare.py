@@ -171,12 +171,15 @@ def _line_counts(asked: _Asked) -> Iterable[Group]:
         fate, _, found = asked.files.get(file.path, ("rejected" if file.path in asked.rejected else None, "", {}))
         own = figures[file.table]
         own.append(Figure(f"{file.path}: fate", file.fate, fate))
+        if file.fate == "repeated":
+            # It stores nothing: all its lines are known. What was malformed in it the key counts where it came first.
+            said = {**dict.fromkeys(_COUNTS, 0), "lines": file.lines, "unchanged": file.lines}
+        else:
+            said = {name: getattr(file, name) for name in (*_COUNTS, "malformed")}
         if file.fate != "rejected" or found:
-            repeated = file.fate == "repeated"
-            for name in (*_COUNTS, "malformed"):
-                # a file that had come before stores nothing: all its lines are known
-                value = file.lines if repeated and name == "unchanged" else getattr(file, name)
-                own.append(Figure(f"{file.path}: {name}", value, found.get(name), name if name == "lines" else None))
+            for name, value in said.items():
+                unit = name if name == "lines" else None
+                own.append(Figure(f"{file.path}: {name}", value, found.get(name), unit))
     for path in sorted((asked.files.keys() | asked.rejected) - named):
         figures["files that nobody sent"].append(Figure(f"{path}: fate", None, asked.files.get(path, ("rejected",))[0]))
     for table, own in sorted(figures.items()):
@@ -218,10 +221,15 @@ def _stock(asked: _Asked) -> Iterable[Group]:
     expected = [row for row in key.on_hand if row.known_at == key.latest]
     totals = {(row.business_date,): row.units for row in key.stock_totals if row.known_at == key.latest}
     summed: dict[Any, Value] = {}
+    [(last,)] = asked.rows("SELECT MAX(business_date) FROM serve.stock_daily")
     for [day] in sorted(totals):
+        held = f"from_date <= DATE '{day}' AND to_date > DATE '{day}' AND on_hand_units IS NOT NULL"
+        # stock_daily ends with the last day on which anything happened
+        daily = last is not None and day <= last
         found = asked.rows(
-            f"""SELECT location_id, product_id, stock_status, on_hand_units FROM serve.stock_daily
-            WHERE business_date = DATE '{day}'"""
+            f"""SELECT location_id, product_id, stock_status, on_hand_units
+            FROM {"serve.stock_daily" if daily else "gold.fact_stock_interval"}
+            WHERE {f"business_date = DATE '{day}'" if daily else held}"""
         )
         yield _matched(
             f"on hand on {day}",
@@ -230,10 +238,7 @@ def _stock(asked: _Asked) -> Iterable[Group]:
             {row[:3]: row[3] for row in found},
             "units",
         )
-        [(summed[day,],)] = asked.rows(
-            f"""SELECT SUM(on_hand_units) FROM gold.fact_stock_interval
-            WHERE from_date <= DATE '{day}' AND to_date > DATE '{day}'"""
-        )
+        [(summed[day,],)] = asked.rows(f"SELECT SUM(on_hand_units) FROM gold.fact_stock_interval WHERE {held}")
     yield _matched("on hand, sums", "days", totals, summed, None)
 
 

@@ -12,7 +12,7 @@ from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine, row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
 from systock.etl_pipeline.silver_layer.conform import Conforming
-from systock.etl_pipeline.silver_layer.lines import line_view
+from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
 from systock.etl_pipeline.silver_layer.versions import merge
 
@@ -49,11 +49,13 @@ def conform_rows(
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE left_out_count AS
         SELECT _batch_no, count(*) AS lines FROM conformed WHERE is_deleted AND _error IS NULL AND {str(forgets).lower()} GROUP BY ALL""")
     merge(engine, conforming.versions, "candidate")
-    _set_aside(engine, conforming, mapping, types)
+    _set_aside(engine, conforming, mapping, types, batches)
     row_equation.record(engine, mapping.source, mapping.entity, "pending_batch")
 
 
-def _set_aside(engine: Engine, conforming: Conforming, mapping: MappingSql, types: MappingOf[str, str]) -> None:
+def _set_aside(
+    engine: Engine, conforming: Conforming, mapping: MappingSql, types: MappingOf[str, str], batches: Sequence[Batch]
+) -> None:
     """Quarantine the lines that could not be read, that broke a rule, or that contradict each other."""
     source, table, entity = mapping.source, mapping.driving, mapping.entity
     quarantine.add(engine, source, table, entity, """
@@ -78,10 +80,7 @@ def _set_aside(engine: Engine, conforming: Conforming, mapping: MappingSql, type
             CASE WHEN odd_tied THEN {literal(quarantine.TIED)} ELSE {conforming.rule_sql} END AS rule,
             CASE WHEN odd_tied THEN {literal(key[0])} ELSE {conforming.column_sql} END AS column_name,
             CASE WHEN odd_tied THEN {said} ELSE {conforming.value_sql} END AS value,
-            odd_raw AS raw, known_at AS landed_at, known_at AS known_from_at
+            raw, known_at AS landed_at, known_at AS known_from_at
         FROM ({typed})
         JOIN (SELECT _batch_no AS odd_batch, _row AS odd_row, is_tied AS odd_tied FROM odd_place) ON odd_batch = _batch_no AND odd_row = _row
-        JOIN (
-            SELECT said._batch_no AS raw_batch, said._row AS raw_row, to_json(said) AS odd_raw
-            FROM (SELECT * EXCLUDE (_malformed, _reason, _extracted_at, known_at, line_version_at) FROM odd_line) AS said
-        ) ON raw_batch = _batch_no AND raw_row = _row""")  # fmt: skip
+        JOIN ({raw_text_sql(batches, 'odd_line')}) ON raw_batch = _batch_no AND raw_row = _row""")  # fmt: skip

@@ -32,3 +32,19 @@ def line_view(engine: Engine, name: str, bronze: Path, batches: Sequence[Batch],
         SELECT p.*{nulls}, b.path AS _file, b.extracted_at AS _extracted_at, b.known_at, b.extracted_at AS line_version_at
         FROM {rows} AS p JOIN meta.batch AS b ON b.batch_no = p._batch_no
         WHERE p._batch_no BETWEEN {min(wanted, default=0)} AND {max(wanted, default=0)}""")
+
+
+def raw_text_sql(batches: Sequence[Batch], lines: str) -> str:
+    """SELECT of (raw_batch, raw_row, raw): the lines of a relation as JSON of their own file's columns, as they came."""
+    files: dict[tuple[str, ...], list[int]] = {}
+    for batch in batches:
+        if batch.columns:
+            files.setdefault(batch.columns, []).append(batch.no)
+    parts = []
+    for columns, numbers in files.items():
+        fields = ", ".join(f"{quoted(column)} := {quoted(column)}" for column in columns)
+        parts.append(
+            f"SELECT _batch_no AS raw_batch, _row AS raw_row, to_json(struct_pack({fields})) AS raw FROM {lines} "
+            f"WHERE _batch_no IN ({', '.join(map(str, numbers))})"
+        )
+    return " UNION ALL ".join(parts) or "SELECT NULL AS raw_batch, NULL AS raw_row, NULL AS raw WHERE FALSE"

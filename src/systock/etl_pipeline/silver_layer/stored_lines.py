@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine, row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, literal, quoted
-from systock.etl_pipeline.silver_layer.lines import line_view
+from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, content_text, listed, merge, replace, same
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def store_lines(
         _store_full(engine, bronze, table, landed, earlier)
     else:
         merge(engine, table.versions, "stored_candidate")
-    _set_aside(engine, table)
+    _set_aside(engine, table, landed)
     engine.execute("CREATE OR REPLACE TEMP TABLE left_out_count (_batch_no INTEGER, lines BIGINT)")
     row_equation.record(engine, table.source, f"{table.table} {LINES}", "pending_batch")
 
@@ -248,26 +248,28 @@ def _empty_terms(engine: Engine) -> None:
     engine.execute("CREATE OR REPLACE TEMP TABLE merged_count (_batch_no INTEGER, term VARCHAR, lines BIGINT)")
 
 
-def _set_aside(engine: Engine, table: StoredTable) -> None:
+def _set_aside(engine: Engine, table: StoredTable, batches: Sequence[Batch]) -> None:
+    """Quarantine lines that could not be read, have no key or no instant, or contradict each other."""
     entity = f"{table.table} {LINES}"
     quarantine.add(engine, table.source, table.table, entity, """
         SELECT _batch_no AS batch_no, _row AS row_no, _reason AS rule, NULL AS column_name, _malformed AS value, _malformed AS raw,
             known_at AS landed_at, known_at AS known_from_at
         FROM line WHERE _malformed IS NOT NULL AND _batch_no IN (SELECT batch_no FROM pending_batch)""")  # fmt: skip
-    quarantine.add(engine, table.source, table.table, entity, f"""
-        SELECT s._batch_no AS batch_no, s._row AS row_no,
-            CASE WHEN s.wrong_column = {literal(table.settings.updated_at or "")} THEN 'no ISO timestamp' ELSE 'missing' END AS rule,
-            s.wrong_column AS column_name, NULL AS value, to_json(raw_line) AS raw, s.known_at AS landed_at, s.known_at AS known_from_at
-        FROM stored_line AS s JOIN {_RAW_LINE} AS raw_line ON raw_line._batch_no = s._batch_no AND raw_line._row = s._row
-        WHERE s.wrong_column IS NOT NULL""")  # fmt: skip
-    [(any_tied,)] = engine.rows("SELECT count(*) > 0 FROM merged_term WHERE term = 'tied'")
-    if any_tied:
-        said = " || ', ' || ".join(f"{literal(name + ' ')} || s.{quoted(name)}" for name in table.key)
+    key = literal(table.key[0])
+    said = " || ', ' || ".join(f"{literal(name + ' ')} || s.{quoted(name)}" for name in table.key)
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE odd_place AS
+        SELECT _batch_no, _row, known_at, wrong_column AS column_name, NULL AS value,
+            CASE WHEN wrong_column = {literal(table.settings.updated_at or "")} THEN 'no ISO timestamp' ELSE 'missing' END AS rule
+        FROM stored_line WHERE wrong_column IS NOT NULL
+        UNION ALL
+        SELECT s._batch_no, s._row, s.known_at, {key}, {said}, {literal(quarantine.TIED)}
+        FROM stored_line AS s JOIN merged_term AS m ON m._batch_no = s._batch_no AND m._row = s._row AND m.term = 'tied'""")
+    if engine.rows("SELECT 1 FROM odd_place LIMIT 1"):
+        engine.execute(
+            "CREATE OR REPLACE TEMP TABLE odd_line AS SELECT * FROM line SEMI JOIN odd_place USING (_batch_no, _row)"
+        )
         quarantine.add(engine, table.source, table.table, entity, f"""
-            SELECT s._batch_no AS batch_no, s._row AS row_no, {literal(quarantine.TIED)} AS rule, {literal(table.key[0])} AS column_name,
-                {said} AS value, to_json(raw_line) AS raw, s.known_at AS landed_at, s.known_at AS known_from_at
-            FROM stored_line AS s JOIN merged_term AS m ON m._batch_no = s._batch_no AND m._row = s._row AND m.term = 'tied'
-            JOIN {_RAW_LINE} AS raw_line ON raw_line._batch_no = s._batch_no AND raw_line._row = s._row""")  # fmt: skip
-
-
-_RAW_LINE = "(SELECT * EXCLUDE (_malformed, _reason, _extracted_at, known_at, line_version_at) FROM line)"
+            SELECT o._batch_no AS batch_no, o._row AS row_no, o.rule, o.column_name,
+                coalesce(o.value, json_extract_string(r.raw, '$."' || o.column_name || '"')) AS value, r.raw,
+                o.known_at AS landed_at, o.known_at AS known_from_at
+            FROM odd_place AS o JOIN ({raw_text_sql(batches, "odd_line")}) AS r ON r.raw_batch = o._batch_no AND r.raw_row = o._row""")  # fmt: skip

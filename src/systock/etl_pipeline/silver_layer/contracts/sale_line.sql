@@ -31,5 +31,8 @@ CREATE TABLE silver.sale_line (
     updated_at                     timestamptz,                                         -- when the source last changed it
     PRIMARY KEY (source_name, sale_id, line_no),
     CHECK (sold_at IS NOT NULL OR sold_at_local IS NOT NULL),
-    CHECK (abs(CAST(quantity AS double precision) * CAST(unit_price_amount AS double precision)) < 10000000000000)
+    CHECK (abs(CAST(quantity AS double precision) * CAST(unit_price_amount AS double precision)) < 10000000000000),
+    CHECK (abs(quantity) < 10000000),
+    CHECK (abs(discount_amount) < 10000000000000),
+    CHECK (abs(tax_amount) < 10000000000000)
 );

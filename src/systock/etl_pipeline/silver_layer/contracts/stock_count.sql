@@ -18,5 +18,6 @@ CREATE TABLE silver.stock_count (
     unit                 text,                                                -- omitted: the product's base unit
     updated_at           timestamptz,                                         -- when the source last changed it
     PRIMARY KEY (source_name, count_id),
-    CHECK (counted_at IS NOT NULL OR counted_at_local IS NOT NULL OR counted_date IS NOT NULL)
+    CHECK (counted_at IS NOT NULL OR counted_at_local IS NOT NULL OR counted_date IS NOT NULL),
+    CHECK (abs(quantity) < 10000000)
 );

@@ -33,5 +33,6 @@ CREATE TABLE silver.stock_movement (
         WHEN 'transfer_out' THEN quantity <= 0
         WHEN 'production_out' THEN quantity <= 0
         WHEN 'write_off' THEN quantity <= 0
-        WHEN 'revaluation' THEN quantity = 0 ELSE TRUE END)
+        WHEN 'revaluation' THEN quantity = 0 ELSE TRUE END),
+    CHECK (abs(quantity) < 10000000)
 );

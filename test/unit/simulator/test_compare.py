@@ -1,0 +1,394 @@
+"""The comparison: a right warehouse agrees in every figure, and each wrong one differs in exactly that figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+
+from systock.simulator.answer_key import (
+    AnswerKey,
+    FaultKey,
+    FileKey,
+    OnHand,
+    ProductVersionKey,
+    SalesDay,
+    StockTotal,
+)
+from systock.simulator.compare import compare
+from systock.simulator.comparison import Comparison, Figure, Group
+
+SALES, AGAIN, CUT, MOVES, PRODUCTS = "in/sales.csv", "in/again.csv", "in/cut.csv", "in/moves.csv", "in/products.jsonl"
+KNOWN, EARLIER, LATEST = "2024-03-02T04:30:00Z", "2024-03-10T12:00:00Z", "2024-04-01T12:00:00Z"
+REJECTED = {CUT}
+
+WAREHOUSE = f"""
+CREATE SCHEMA meta; CREATE SCHEMA silver; CREATE SCHEMA gold; CREATE SCHEMA serve;
+CREATE TABLE meta.batch (batch_no integer, path varchar, repeat_of integer, known_at timestamptz, malformed bigint);
+INSERT INTO meta.batch VALUES (1, '{SALES}', NULL, '{KNOWN}', 1), (2, '{AGAIN}', 1, '{KNOWN}', 1),
+    (3, '{MOVES}', NULL, '{KNOWN}', 0), (4, '{PRODUCTS}', NULL, '{KNOWN}', 0);
+CREATE TABLE meta.row_count (batch_no integer, lines bigint, kept bigint, unchanged bigint, superseded bigint,
+    duplicates bigint, quarantined bigint, left_out bigint);
+INSERT INTO meta.row_count VALUES (1, 10, 2, 1, 1, 1, 5, 0), (2, 10, 0, 10, 0, 0, 0, 0), (3, 3, 3, 0, 0, 0, 0, 0),
+    (4, 3, 3, 0, 0, 0, 0, 0);
+CREATE TABLE silver.quarantine (batch_no integer, row_no bigint, rule varchar, column_name varchar);
+INSERT INTO silver.quarantine VALUES (1, 4, 'no number', 'quantity'), (1, 5, 'missing', 'product_id'),
+    (1, 6, 'breaks sale_kind IN (''sale'')', 'sale_kind'), (1, 7, 'expected 22 columns, found 19', NULL),
+    (1, 8, 'same key with other values at the same instant', 'sale_id');
+CREATE TABLE silver.sale_line__versions (source_name varchar, sale_id varchar, line_no varchar, _batch_no integer,
+    _row bigint, known_from_at timestamptz, known_to_at timestamptz);
+INSERT INTO silver.sale_line__versions VALUES ('pos', 'r1', '1', 1, 2, '{KNOWN}', '9999-12-31 00:00:00+00'),
+    ('pos', 'r1', '2', 1, 3, '{KNOWN}', '9999-12-31 00:00:00+00');
+CREATE TABLE silver.stock_movement__versions (source_name varchar, movement_id varchar, _batch_no integer, _row bigint,
+    known_from_at timestamptz, known_to_at timestamptz);
+INSERT INTO silver.stock_movement__versions VALUES ('erp', 'm1', 3, 2, '{KNOWN}', '9999-12-31 00:00:00+00'),
+    ('erp', 'm2', 3, 3, '{KNOWN}', '9999-12-31 00:00:00+00'), ('erp', 'm3', 3, 4, '{KNOWN}', '9999-12-31 00:00:00+00');
+CREATE TABLE silver.product__versions (product_id varchar, version_at timestamptz, _batch_no integer, _row bigint,
+    known_from_at timestamptz);
+INSERT INTO silver.product__versions VALUES ('A', '2024-01-01T00:00:00Z', 4, 1, '{KNOWN}'),
+    ('A', '2024-02-01T00:00:00Z', 4, 2, '{KNOWN}'), ('A', '2024-02-15T00:00:00Z', 4, 3, '{KNOWN}');
+CREATE TABLE silver.stock_count__versions (_batch_no integer, _row bigint, known_from_at timestamptz);
+CREATE TABLE silver.product_unit__versions AS FROM silver.stock_count__versions;
+CREATE TABLE silver.exchange_rate__versions AS FROM silver.stock_count__versions;
+CREATE TABLE gold.dim_product (product_key bigint, product_id varchar, valid_from_at timestamptz, product_name varchar,
+    list_price_amount numeric(18, 4), standard_cost_amount numeric(18, 6), status varchar);
+INSERT INTO gold.dim_product VALUES (0, '(unknown)', '1900-01-01 00:00:00+00', NULL, NULL, NULL, NULL),
+    (7, 'A', '1900-01-01 00:00:00+00', 'Milk', 1.29, 0.8, 'active'),
+    (8, 'A', '2024-02-01 00:00:00+00', 'Milk', 1.39, 0.8, 'active');
+CREATE TABLE gold.fact_sale_line (source_name varchar, sale_id varchar, line_no varchar, location_id varchar,
+    business_date date, currency_code varchar, product_key bigint, product_id varchar, is_counted boolean,
+    gross_amount numeric(18, 4), discount_amount numeric(18, 4));
+INSERT INTO gold.fact_sale_line VALUES ('pos', 'r1', '1', 'S1', '2024-03-01', 'USD', 8, 'A', TRUE, 2.5, 0.5),
+    ('pos', 'r1', '2', 'S1', '2024-03-01', 'USD', 0, 'ZZ', TRUE, 1, 0),
+    ('pos', 'r2', '1', 'S1', '2024-03-01', 'USD', 8, 'A', FALSE, 9, 0);
+CREATE TABLE gold.unconverted_line (entity varchar, source_name varchar, natural_key varchar);
+INSERT INTO gold.unconverted_line VALUES ('stock_movement', 'erp', 'm1');
+CREATE TABLE gold.fact_stock_interval (from_date date, to_date date, location_id varchar, product_id varchar,
+    stock_status varchar, on_hand_units numeric(18, 3));
+INSERT INTO gold.fact_stock_interval VALUES ('2024-03-01', '9999-12-31', 'S1', 'A', 'sellable', 4),
+    ('2024-03-01', '2024-03-31', 'S1', 'B', 'damaged', 1.5), ('2024-03-01', '9999-12-31', 'S1', 'C', 'hold', NULL);
+CREATE TABLE serve.sales_daily (location_id varchar, business_date date, currency_code varchar, lines bigint,
+    transactions bigint, sold_units numeric(18, 3), returned_units numeric(18, 3), net_units numeric(18, 3),
+    returns_amount numeric(18, 4), net_amount numeric(18, 4), tax_amount numeric(18, 4),
+    reporting_net_amount numeric(18, 4));
+INSERT INTO serve.sales_daily VALUES ('S1', '2024-03-01', 'USD', 2, 1, 3, 1, 2, 0.75, 2.25, 0.4, 2.07);
+CREATE TABLE serve.stock_daily (business_date date, location_id varchar, product_id varchar, stock_status varchar,
+    on_hand_units numeric(18, 3));
+INSERT INTO serve.stock_daily VALUES ('2024-03-30', 'S1', 'A', 'sellable', 4), ('2024-03-30', 'S1', 'B', 'damaged', 1.5),
+    ('2024-03-31', 'S1', 'A', 'sellable', 4);
+"""
+
+
+class Published:
+    """Answers as a project does."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+
+    def query(self, sql: str) -> Any:
+        return self._database.execute(sql).to_arrow_table()
+
+
+def sales_day(known_at: str, lines: int) -> SalesDay:
+    units = (Decimal("2.000"), Decimal("3.000"), Decimal("1.000"))
+    amounts = ("3.9", "0.6", "3.5000", "0.5000", "0.40", "2.25", "3.00", "0.75", "2.07")
+    return SalesDay(known_at, "S1", "2024-03-01", "USD", lines, 1, *units, *map(Decimal, amounts))
+
+
+def fault(
+    name: str, found: str, path: str, row: int | None, rule: str = "", column: str = "", detail: str = ""
+) -> FaultKey:
+    table = {SALES: "pos.sales", AGAIN: "pos.sales", CUT: "pos.sales", MOVES: "erp.movements"}.get(path, "erp.products")
+    return FaultKey(name, found, rule, column, table, path, row, detail)
+
+
+KEY = AnswerKey(
+    seed=7,
+    start_date="2024-03-01",
+    days=31,
+    currency_code="EUR",
+    faults_asked=["tie"],
+    knowledge_times=[EARLIER, LATEST],
+    lost_units=Decimal(0),
+    # what was known earlier is not compared
+    sales=[sales_day(EARLIER, 99), sales_day(LATEST, 2)],
+    on_hand=[
+        OnHand(EARLIER, "2024-03-30", "S1", "A", "sellable", Decimal(77)),
+        OnHand(LATEST, "2024-03-30", "S1", "A", "sellable", Decimal("4.000")),
+        OnHand(LATEST, "2024-03-30", "S1", "B", "damaged", Decimal("1.500")),
+        OnHand(LATEST, "2024-03-31", "S1", "A", "sellable", Decimal("4.000")),
+    ],
+    stock_totals=[
+        StockTotal(LATEST, "2024-03-30", Decimal("5.500"), None),
+        StockTotal(LATEST, "2024-03-31", Decimal("4.000"), Decimal(5)),
+    ],
+    product_versions=[
+        ProductVersionKey("A", "2024-01-01T00:00:00Z", KNOWN, "Milk", Decimal("1.29"), Decimal("0.8"), "active"),
+        ProductVersionKey("A", "2024-02-01T00:00:00Z", KNOWN, "Milk", Decimal("1.39"), Decimal("0.8"), "active"),
+        # says what the one before said: no description of its own
+        ProductVersionKey("A", "2024-02-15T00:00:00Z", KNOWN, "Milk", Decimal("1.39"), Decimal("0.8"), "active"),
+    ],
+    files=[
+        FileKey("pos.sales", SALES, KNOWN, "landed", 10, 2, 1, 1, 1, 5, 1, 0),
+        FileKey("pos.sales", AGAIN, KNOWN, "repeated", 10, 0, 0, 0, 0, 0, 0, 0),
+        FileKey("pos.sales", CUT, KNOWN, "rejected", 10, 0, 0, 0, 0, 0, 0, 0),
+        FileKey("erp.movements", MOVES, KNOWN, "landed", 3, 3, 0, 0, 0, 0, 0, 0),
+        FileKey("erp.products", PRODUCTS, KNOWN, "landed", 3, 3, 0, 0, 0, 0, 0, 0),
+    ],
+    tables=[],
+    faults=[
+        fault("code_case", "kept", SALES, 2, detail="a"),
+        fault("unknown_product", "unknown_member", SALES, 3, detail="ZZ"),
+        fault("bad_number", "quarantined", SALES, 4, "cast", "quantity"),
+        fault("missing_product", "quarantined", SALES, 5, "not_null", "product_id"),
+        fault("unknown_sale_kind", "quarantined", SALES, 6, "check", "sale_kind"),
+        fault("malformed_line", "quarantined", SALES, 7, "malformed"),
+        fault("tie", "quarantined", SALES, 8, "tie"),
+        fault("duplicate_line", "duplicate", SALES, 9),
+        fault("superseded_line", "superseded", SALES, 10),
+        fault("unchanged_line", "unchanged", SALES, 11),
+        fault("late_file", "restated", SALES, None),
+        fault("repeated_file", "repeated_file", AGAIN, None),
+        fault("truncated_gzip", "rejected_file", CUT, None),
+        fault("unit_without_conversion", "unconverted", MOVES, 2, detail="PAL1"),
+        fault("unit_without_conversion", "unconverted", MOVES, 3, detail="PAL0 explained by in/units.csv"),
+        fault("backdated_movement", "restated", MOVES, 4),
+        fault("late_product", "unknown_member", PRODUCTS, 1, detail="A is sold from day 3 on"),
+    ],
+)
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'Asia/Tokyo'")  # where the reader stands must not matter
+        connection.execute(WAREHOUSE)
+        yield connection
+
+
+def compared(database: duckdb.DuckDBPyConnection, key: AnswerKey = KEY, rejected: set[str] = REJECTED) -> Comparison:
+    return compare(Published(database), key, rejected)
+
+
+def differences(comparison: Comparison) -> list[tuple[str, str, Any, Any]]:
+    return [(g.name, one.name, one.expected, one.found) for g in comparison.groups for one in g.differences]
+
+
+def test_a_right_warehouse_agrees_in_every_figure(database: duckdb.DuckDBPyConnection) -> None:
+    comparison = compared(database)
+    assert differences(comparison) == []
+    assert comparison.same
+    assert comparison.figures == comparison.agree == 82
+    groups = {group.name: group for group in comparison.groups}
+    assert groups["net sales"].totals() == {"USD": Decimal("2.25")}
+    assert groups["net sales in EUR"].totals() == {"EUR": Decimal("2.07")}
+    assert groups["on hand on 2024-03-30"].totals("expected") == {"units": Decimal("5.5")}
+    assert groups["lines of pos.sales"].totals() == {"lines": Decimal(20)}
+    assert len(groups["injected faults found"].figures) == len(KEY.faults)
+
+
+DAY, PLACE = "S1 2024-03-01 USD", "S1 A sellable"
+FOUND = "injected faults found"
+ASIDE = "set aside or not resolved"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            "UPDATE meta.row_count SET kept = 4 WHERE batch_no = 4",
+            [("lines of erp.products", f"{PRODUCTS}: kept", 3, 4)],
+        ),
+        (
+            "UPDATE meta.batch SET malformed = 2 WHERE batch_no = 1",
+            [("lines of pos.sales", f"{SALES}: malformed", 1, 2)],
+        ),
+        (
+            "INSERT INTO meta.batch VALUES (5, 'in/x.csv', NULL, now(), 0)",
+            [("lines of files that nobody sent", "in/x.csv: fate", None, "landed")],
+        ),
+        (
+            "UPDATE meta.batch SET repeat_of = NULL WHERE batch_no = 2",
+            [
+                ("lines of pos.sales", f"{AGAIN}: fate", "repeated", "landed"),
+                (FOUND, f"repeated_file: {AGAIN}", "repeated", "landed"),
+            ],
+        ),
+        (
+            "UPDATE serve.sales_daily SET net_amount = 2.2501",
+            [("net sales", DAY, Decimal("2.25"), Decimal("2.2501"))],
+        ),
+        (
+            "UPDATE gold.fact_sale_line SET gross_amount = 2.4999 WHERE line_no = '1' AND sale_id = 'r1'",
+            [("gross sales", DAY, Decimal("3.5000"), Decimal("3.4999"))],
+        ),
+        (
+            "UPDATE serve.sales_daily SET reporting_net_amount = NULL",
+            [("net sales in EUR", DAY, Decimal("2.07"), None)],
+        ),
+        (
+            "INSERT INTO serve.stock_daily VALUES ('2024-03-31', 'S1', 'C', 'hold', 0)",
+            [("on hand on 2024-03-31", "S1 C hold", None, Decimal(0))],
+        ),
+        (
+            "UPDATE serve.stock_daily SET product_id = 'C' WHERE product_id = 'B'",
+            [
+                ("on hand on 2024-03-30", "S1 B damaged", Decimal("1.5"), None),
+                ("on hand on 2024-03-30", "S1 C damaged", None, Decimal("1.5")),
+            ],
+        ),
+        # nothing happened on the last day: then it stands in the intervals only
+        ("DELETE FROM serve.stock_daily WHERE business_date = DATE '2024-03-31'", []),
+        (
+            """DELETE FROM serve.stock_daily WHERE business_date = DATE '2024-03-31';
+            UPDATE gold.fact_stock_interval SET on_hand_units = 3 WHERE product_id = 'A'""",
+            [
+                ("on hand on 2024-03-31", PLACE, Decimal(4), Decimal(3)),
+                ("on hand, sums", "2024-03-30", Decimal("5.5"), Decimal("4.5")),
+                ("on hand, sums", "2024-03-31", Decimal(4), Decimal(3)),
+            ],
+        ),
+        (
+            "UPDATE gold.fact_stock_interval SET to_date = DATE '2024-04-01' WHERE on_hand_units = 1.5",
+            [("on hand, sums", "2024-03-31", Decimal(4), Decimal("5.5"))],
+        ),
+        (
+            "UPDATE gold.dim_product SET list_price_amount = 1.38 WHERE product_key = 8",
+            [
+                (
+                    "product versions",
+                    "A 2024-02-01T00:00:00Z valid from",
+                    "Milk, 1.3900, 0.800000, active",
+                    "Milk, 1.3800, 0.800000, active",
+                )
+            ],
+        ),
+        (
+            "DELETE FROM silver.product__versions WHERE _row = 3",
+            [("product versions", "A 2024-02-15T00:00:00Z known from", KNOWN, None)],
+        ),
+        (
+            "UPDATE silver.quarantine SET rule = 'missing' WHERE row_no = 4",
+            [
+                (ASIDE, f"{SALES} 4", "cast", "not_null"),
+                (FOUND, f"bad_number: {SALES} row 4", "cast quantity", "not_null quantity"),
+            ],
+        ),
+        (
+            "UPDATE silver.quarantine SET column_name = 'unit' WHERE row_no = 4",
+            [(FOUND, f"bad_number: {SALES} row 4", "cast quantity", "cast unit")],
+        ),
+        (
+            "DELETE FROM silver.quarantine WHERE row_no = 8",
+            [(ASIDE, f"{SALES} 8", "tie", None), (FOUND, f"tie: {SALES} row 8", "tie", None)],
+        ),
+        (
+            "INSERT INTO silver.quarantine VALUES (3, 4, 'no number', 'quantity')",
+            [
+                (ASIDE, f"{MOVES} 4", None, "cast"),
+                (FOUND, f"backdated_movement: {MOVES} row 4", f"known from {KNOWN}", "cast quantity"),
+            ],
+        ),
+        (
+            "INSERT INTO silver.sale_line__versions VALUES ('pos', 'r1', '3', 1, 9, '2024-03-02T04:30:00Z', '9999-12-31 00:00:00+00')",
+            [(FOUND, f"duplicate_line: {SALES} row 9", "duplicate", f"known from {KNOWN}")],
+        ),
+        (
+            "UPDATE meta.row_count SET superseded = 0, unchanged = 2 WHERE batch_no = 1",
+            [
+                ("lines of pos.sales", f"{SALES}: unchanged", 1, 2),
+                ("lines of pos.sales", f"{SALES}: superseded", 1, 0),
+                (FOUND, f"superseded_line: {SALES} row 10", "superseded", "0 lines superseded in its file"),
+                (FOUND, f"unchanged_line: {SALES} row 11", "unchanged", "2 lines unchanged in its file"),
+            ],
+        ),
+        (
+            "UPDATE gold.fact_sale_line SET product_key = 8",
+            [
+                (ASIDE, f"{SALES} 3", "unknown product ZZ", None),
+                (FOUND, f"unknown_product: {SALES} row 3", "unknown product ZZ", f"known from {KNOWN}"),
+            ],
+        ),
+        (
+            "UPDATE gold.fact_sale_line SET product_key = 0 WHERE line_no = '1'",
+            [
+                (ASIDE, f"{SALES} 2", None, "unknown product A"),
+                (FOUND, f"code_case: {SALES} row 2", f"known from {KNOWN}", "unknown product A"),
+                (FOUND, f"late_product: {PRODUCTS} row 1", f"known from {KNOWN}", "its lines are still without it"),
+            ],
+        ),
+        (
+            "UPDATE gold.unconverted_line SET natural_key = 'm2'",
+            [
+                (ASIDE, f"{MOVES} 2", "unconverted", None),
+                (ASIDE, f"{MOVES} 3", None, "unconverted"),
+                (FOUND, f"unit_without_conversion: {MOVES} row 2", "unconverted", f"known from {KNOWN}"),
+                (FOUND, f"unit_without_conversion: {MOVES} row 3", f"known from {KNOWN}", "unconverted"),
+            ],
+        ),
+        (
+            "INSERT INTO gold.unconverted_line VALUES ('sale_line', 'pos', 'r1 / 1')",
+            [(ASIDE, "sale_line r1 / 1 0", None, "unconverted")],
+        ),
+        (
+            "UPDATE silver.stock_movement__versions SET known_from_at = TIMESTAMPTZ '2024-03-05 00:00:00+00' WHERE _row = 4",
+            [(FOUND, f"backdated_movement: {MOVES} row 4", f"known from {KNOWN}", "known from 2024-03-05T00:00:00Z")],
+        ),
+        (
+            "UPDATE meta.batch SET known_at = TIMESTAMPTZ '2024-03-05 00:00:00+00' WHERE batch_no = 1",
+            [(FOUND, f"late_file: {SALES}", f"known from {KNOWN}", "known from 2024-03-05T00:00:00Z")],
+        ),
+    ],
+)
+def test_each_wrong_thing_is_seen_where_it_is(
+    database: duckdb.DuckDBPyConnection, change: str, expected: list[tuple[str, str, Any, Any]]
+) -> None:
+    database.execute(change)
+    comparison = compared(database)
+    assert differences(comparison) == expected
+    assert comparison.same == (not expected)
+    assert comparison.agree == comparison.figures - len(expected)
+
+
+def test_a_rejected_file_must_be_named(database: duckdb.DuckDBPyConnection) -> None:
+    assert differences(compared(database, rejected=set())) == [
+        ("lines of pos.sales", f"{CUT}: fate", "rejected", None),
+        (ASIDE, f"{CUT} 0", "rejected", None),
+        (FOUND, f"truncated_gzip: {CUT}", "rejected", None),
+    ]
+    assert differences(compared(database, rejected={CUT, "in/y.csv"})) == [
+        ("lines of files that nobody sent", "in/y.csv: fate", None, "rejected"),
+        (ASIDE, "in/y.csv 0", None, "rejected"),
+    ]
+
+
+def test_a_missing_store_day_lacks_every_measure(database: duckdb.DuckDBPyConnection) -> None:
+    database.execute("DELETE FROM serve.sales_daily; UPDATE gold.fact_sale_line SET is_counted = FALSE")
+    found = differences(compared(database))
+    assert len(found) == 11
+    assert {(name, value) for _, name, _, value in found} == {(DAY, None)}
+
+
+def test_a_key_without_faults_needs_none(database: duckdb.DuckDBPyConnection) -> None:
+    database.execute("DELETE FROM silver.quarantine; DELETE FROM gold.unconverted_line")
+    database.execute("UPDATE gold.fact_sale_line SET product_key = 8")
+    assert differences(compared(database, replace(KEY, faults=[]))) == [(ASIDE, f"{CUT} 0", None, "rejected")]
+
+
+def test_nothing_compared_is_no_agreement() -> None:
+    assert not Comparison(()).same
+    assert Comparison((Group("a", "days", (Figure("x", Decimal("1.50"), Decimal("1.5")),)),)).same
+
+
+def test_the_form_for_programs_holds_every_figure(database: duckdb.DuckDBPyConnection) -> None:
+    comparison = compared(database)
+    whole = comparison.as_dict()
+    assert (whole["same"], whole["figures"], whole["agree"]) == (True, 82, 82)
+    assert sum(len(group["figures"]) for group in whole["groups"]) == 82
+    [net] = [group for group in whole["groups"] if group["name"] == "net sales"]
+    assert net["found_totals"] == net["expected_totals"] == {"USD": Decimal("2.25")}
+    assert net["figures"] == [{"name": DAY, "expected": Decimal("2.25"), "found": Decimal("2.2500"), "same": True}]
