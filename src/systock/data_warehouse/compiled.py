@@ -148,9 +148,22 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
     """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
     if plan.whole:
         return {"whole": plan.whole}
+    fresh = compile_sql(plan.recompute("touched", {}), zones=zones)
+    names = [column.name for column in table.columns]
+    if all(
+        column in names for column in plan.key_columns.values()
+    ):  # the table itself still holds the rows as they were
+        matched = " AND ".join(
+            f'old."{column}" IS NOT DISTINCT FROM t."{key}"' for key, column in plan.key_columns.items()
+        )
+        chosen = ", ".join(f'old."{name}"' for name in names)
+        return {
+            "whole": None,
+            "stale": f"SELECT {chosen} FROM {table.qualified} AS old SEMI JOIN touched AS t ON {matched}",
+            "fresh": fresh,
+        }
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
-    stale, fresh = (compile_sql(plan.recompute("touched", relation), zones=zones) for relation in (then, {}))
-    return {"whole": None, "stale": stale, "fresh": fresh}
+    return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones=zones), "fresh": fresh}
 
 
 def compile_touched(table: TableFile, plan: RefreshPlan, moved: str, zones: Sequence[str]) -> list[str]:

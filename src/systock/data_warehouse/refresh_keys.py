@@ -43,6 +43,11 @@ class RefreshPlan:
     _keys: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     _reliability: Reliability | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def key_columns(self) -> Mapping[str, str]:
+        """Touched-key column → the column of the query that it stands for (of the output, or one inside)."""
+        return self._keys
+
     def why_whole(self, table: str) -> str | None:
         """Why a change of this input needs the whole table; None: it goes by key."""
         return self.whole or self.whole_for.get(table)

@@ -71,7 +71,10 @@ class RestrictingWriter(Writer):
             names += [c.name for e in keys.values() for c in columns_of(e) if c.name not in names]
             placed = {key: placed_in(source.alias, expression) for key, expression in keys.items()}
             scan = exp.select(*(exp.column(name, table=source.alias) for name in dict.fromkeys(names)))
-            scan = scan.from_(self.table(source.node, source.alias)).where(self.is_touched(placed, touched))
+            scan = scan.from_(self.table(source.node, source.alias))
+            # A join, not EXISTS: where NULL equals NULL the engine decorrelates EXISTS by grouping the whole scan.
+            matched = exp.and_(*self._matches(placed), copy=False)
+            scan.append("joins", exp.Join(this=named(touched, TOUCHED), kind="SEMI", on=matched))
             return scan.subquery(source.alias, copy=False)
         key = tuple((key, form(expression)) for key, expression in sorted(keys.items()))
         node = source.node
@@ -81,11 +84,14 @@ class RestrictingWriter(Writer):
 
     def is_touched(self, keys: Keys, touched: str) -> exp.Expr:
         """A null-safe semi join with the touched keys."""
-        matches = [
+        matched = exp.and_(*self._matches(keys), copy=False)
+        return exp.Exists(this=exp.select("1").from_(named(touched, TOUCHED)).where(matched))
+
+    def _matches(self, keys: Keys) -> list[exp.Expr]:
+        return [
             exp.NullSafeEQ(this=exp.column(key, table=TOUCHED), expression=_operand(expression))
             for key, expression in keys.items()
         ]
-        return exp.Exists(this=exp.select("1").from_(named(touched, TOUCHED)).where(exp.and_(*matches, copy=False)))
 
 
 def keys_of_source(block: Block, source: Source, keys: Keys) -> dict[str, exp.Expr]:

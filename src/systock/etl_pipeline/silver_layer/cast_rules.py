@@ -56,20 +56,26 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         return _typed(value, given, wanted, target)
     text = f"nullif(trim({value}), '')"
     if wanted.startswith("numeric"):
-        # The wide cast sees the digits that the narrow one would round away; what even it can't see is counted.
+        # The usual form needs no more than a glance; all others are cast wide, to see the digits that the narrow cast
+        # would round away; what even the wide one can't see is counted.
+        scale = wanted.rpartition(",")[2].strip(" )")
+        plain = f"regexp_full_match({value}, '[+-]?[0-9]{{1,18}}([.][0-9]{{0,{scale}}})?')"
         wide, narrow = f"TRY_CAST({text} AS {_WIDE})", f"TRY_CAST({text} AS {target})"
         short = f"(strpos({text}, '.') = 0 OR length({text}) - strpos({text}, '.') <= 18)"
         seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR TRY_CAST({text} AS DOUBLE) = 0)"
-        return f"CASE WHEN {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
+        return f"CASE WHEN {plain} THEN TRY_CAST({value} AS {target}) WHEN {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
     if wanted in ("integer", "bigint"):
         return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST({text} AS {target}) END"
     if wanted == "date":
         return f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
     if wanted == "timestamp":
-        return f"CASE WHEN length({text}) >= 16 AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]') THEN TRY_CAST({text} AS TIMESTAMP) END"
+        usual = f"WHEN {value} LIKE '____-__-__ __:__:__' THEN TRY_CAST({value} AS TIMESTAMP)"
+        local = f"length({text}) >= 16 AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]')"
+        return f"CASE {usual} WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) END"
     if wanted == "timestamptz":
         zoned = f"length({text}) >= 17 AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
-        return f"CASE WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+        usual = f"WHEN {value} LIKE '____-__-__T__:__:__Z' THEN TRY_CAST({value} AS TIMESTAMPTZ)"
+        return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
     return f"TRY_CAST({text} AS {target})"
 
 

@@ -10,8 +10,10 @@ CREATE TABLE gold.stock_ledger (
     entry_id              text           NOT NULL,                        -- movement_id, count_id or sale_id
     entry_line_no         text,                                           -- line_no of a sale line
     product_durable_key   bigint         NOT NULL,                        -- hash of the product's source and id, never 0
+    product_source_name   text           NOT NULL,                        -- whose code product_id is
     product_id            text           NOT NULL,                        -- what
     location_durable_key  bigint         NOT NULL,                        -- hash of the location's source and id, never 0
+    location_source_name  text           NOT NULL,                        -- whose code location_id is
     location_id           text           NOT NULL,                        -- where; of a sale: where the goods came from
     stock_status          text           NOT NULL,                        -- sellable, damaged, hold
     occurred_at           timestamptz    NOT NULL,                        -- when
@@ -215,10 +217,12 @@ measured_posting AS (
         COALESCE(
             article.product_durable_key, dim_key(posting.product_source_name, posting.product_id)
         ) AS product_durable_key,
+        posting.product_source_name,
         posting.product_id,
         COALESCE(
             posting.location_durable_key, dim_key(posting.location_source_name, posting.location_id)
         ) AS location_durable_key,
+        posting.location_source_name,
         posting.location_id,
         posting.stock_status,
         posting.occurred_at,
@@ -259,8 +263,10 @@ entry AS (
         posting.entry_id,
         posting.entry_line_no,
         posting.product_durable_key,
+        posting.product_source_name,
         posting.product_id,
         posting.location_durable_key,
+        posting.location_source_name,
         posting.location_id,
         posting.stock_status,
         posting.occurred_at,
@@ -296,8 +302,10 @@ moved_entry AS (
         entry_id,
         entry_line_no,
         product_durable_key,
+        product_source_name,
         product_id,
         location_durable_key,
+        location_source_name,
         location_id,
         stock_status,
         occurred_at,
@@ -348,8 +356,10 @@ set_entry AS (
         entry_id,
         entry_line_no,
         product_durable_key,
+        product_source_name,
         product_id,
         location_durable_key,
+        location_source_name,
         location_id,
         stock_status,
         occurred_at,
@@ -382,8 +392,10 @@ shifted_entry AS (
         entry_id,
         entry_line_no,
         product_durable_key,
+        product_source_name,
         product_id,
         location_durable_key,
+        location_source_name,
         location_id,
         stock_status,
         occurred_at,
@@ -429,8 +441,10 @@ balanced_entry AS (
         entry_id,
         entry_line_no,
         product_durable_key,
+        product_source_name,
         product_id,
         location_durable_key,
+        location_source_name,
         location_id,
         stock_status,
         occurred_at,
@@ -463,8 +477,10 @@ SELECT
     entry_id,
     entry_line_no,
     product_durable_key,
+    product_source_name,
     product_id,
     location_durable_key,
+    location_source_name,
     location_id,
     stock_status,
     occurred_at,
