@@ -38,6 +38,7 @@ class Project:
 
         known_at: ask a warehouse built only from what was known at that instant or day (built once, then kept).
         """
+        _check_select(sql)
         path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
         with _reading(path) as engine:
             return engine.arrow(sql)
@@ -256,6 +257,19 @@ _QUARANTINE = """
         b.path AS file, q.row_no AS "row", q.rule, q.column_name AS "column", q.value, q.landed_at AS known_at, b.batch_id, q.raw
     FROM silver.quarantine AS q LEFT JOIN meta.batch AS b ON b.batch_no = q.batch_no
     WHERE q.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'"""
+
+
+def _check_select(sql: str) -> None:
+    """Raise UsageError unless it is one statement that only reads."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error:
+        return  # the engine says better what is wrong when it runs
+    reading = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    if len(statements) != 1 or statements[0].type not in reading:
+        raise UsageError("a query is exactly one SELECT", where="query", todo="Write one SELECT; nothing was run.")
 
 
 def _watched(progress: Progress | None) -> Progress:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from pydantic import SecretStr
 
-RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at"})
+RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at"})
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -296,11 +297,19 @@ def _said(value: Any) -> str:
 
 def _suggestions(directory: Path) -> Iterable[str]:
     here = f"--project {shlex.quote(str(directory))}"
+    systock = _command()
     yield "Three things to try:"
-    yield f'  systock query {here} "SELECT business_date, location_name, net_amount, margin_ratio'
+    yield f'  {systock} query {here} "SELECT business_date, location_name, net_amount, margin_ratio'
     yield '      FROM serve.sales_daily ORDER BY business_date DESC, location_name LIMIT 10"'
-    yield f"  systock quarantine list {here}     what was set aside, where and why"
-    yield f"  systock rebuild --verify {here}    all of it again from what landed: the same to the bit?"
+    yield f"  {systock} quarantine list {here}     what was set aside, where and why"
+    yield f"  {systock} rebuild --verify {here}    all of it again from what landed: the same to the bit?"
+
+
+def _command() -> str:
+    """What to type for this command line: its name where a shell finds it, else the path it was started by."""
+    if shutil.which("systock") or Path(sys.argv[0]).name != "systock":
+        return "systock"
+    return shlex.quote(sys.argv[0])
 
 
 def _print_figures(comparison: Comparison, form: Format) -> None:

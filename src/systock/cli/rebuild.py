@@ -15,7 +15,8 @@ def rebuild(
         bool, typer.Option("--verify", help="Publish nothing: compare every table with what is published.")
     ] = False,
     known_at: Annotated[
-        str | None, typer.Option("--known-at", help="Only from what was known at this instant or day.")
+        str | None,
+        typer.Option("--known-at", help="Only from what was known at this instant or day; nothing is published."),
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:

@@ -12,10 +12,8 @@ from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_p
 
 def run(
     project: ProjectOption = HERE,
-    select: Annotated[
-        str | None, typer.Option("--select", help="Only this source, source.table or model, and what depends on it.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Compute every table anew, not only what was touched.")] = False,
+    select: Annotated[str | None, typer.Option("--select", help="Extract only this source or source.table.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Build everything anew from bronze.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     form: FormatOption = Format.table,
 ) -> None:

@@ -133,8 +133,11 @@ def _next(summary: RunSummary, set_aside: int) -> list[str]:
 
 
 def _plural(entity: str) -> str:
-    """sale lines; what stands in brackets behind the name is for the log."""
-    name = entity.partition(" (")[0].replace("_", " ")
+    """sale lines; of a raw table whose lines are stored: lines of orders."""
+    name, stored, _ = entity.partition(" (")
+    if stored:
+        return f"lines of {name}"
+    name = name.replace("_", " ")
     return name if name.endswith("s") else f"{name}s"
 
 

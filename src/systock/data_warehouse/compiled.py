@@ -29,7 +29,7 @@ class Book:
         self._path, self._edition = path, edition
         self._entries: dict[str, Any] = {}
         self._is_new = False
-        with suppress(OSError, ValueError, KeyError):  # lost or damaged: it is compiled again
+        with suppress(OSError, ValueError, KeyError, TypeError):  # lost or damaged: it is compiled again
             kept = json.loads(path.read_bytes())
             if kept["edition"] == edition:
                 self._entries = kept["entries"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from systock.data_warehouse.lineage_tree import (
     Block,
@@ -19,6 +21,9 @@ from systock.data_warehouse.lineage_tree import (
     subqueries,
 )
 
+_PLAIN_NAME = re.compile("[a-z_][a-z0-9_]*")
+_RESERVED = {*DuckDB.Generator.RESERVED_KEYWORDS, "at"}
+
 
 class Writer:
     """Writes relations, reading each input table T as `relation.get(T, T)`. A WITH query is written once per form."""
@@ -31,12 +36,15 @@ class Writer:
     def finish(self, query: exp.Query) -> exp.Query:
         """The query with the WITH queries that it needs."""
         for name, body in self.ctes:
-            query = query.with_(name, as_=body, copy=False)
+            query = query.with_(exp.TableAlias(this=exp.to_identifier(name)), as_=body, copy=False)
         for alias in query.find_all(exp.TableAlias):
             holder = alias.parent
-            if isinstance(holder, exp.Table | exp.Lateral) and isinstance(holder.this, exp.Anonymous):
-                if holder.this.name.lower() == "date_spine":  # named when resolved; the macro names it itself
-                    alias.set("columns", None)
+            function = holder.this if isinstance(holder, exp.Table | exp.Lateral) else None
+            if isinstance(function, exp.Anonymous) and function.name.lower() == "date_spine":
+                alias.set("columns", None)  # named when resolved; the macro names it itself
+        for word in query.find_all(exp.Identifier):
+            if not _PLAIN_NAME.fullmatch(word.this) or word.this in _RESERVED:
+                word.set("quoted", True)
         return query
 
     def table(self, scan: Scan, alias: str) -> exp.Table:
@@ -70,7 +78,7 @@ class Writer:
         )
 
     def union(self, node: Union, parts: Sequence[exp.Query], extra: Sequence[str] = ()) -> exp.Query:
-        """The union of its branches as written; with extra columns each branch is wrapped, to bring them into one order."""
+        """The union of its branches as written; with extra columns each is wrapped, to bring all into one order."""
         if extra:
             parts = [self.reordered(node, number, part, extra) for number, part in enumerate(parts)]
         last = len(parts) - 1
@@ -145,11 +153,10 @@ class Writer:
         self,
         block: Block,
         items: Mapping[int, exp.Expr] | None = None,
-        where: Sequence[exp.Expr] = (),
         extra: Sequence[str] = (),
         reads: Sequence[exp.Column] | None = None,
     ) -> exp.Select:
-        """The SELECT as it was, with other FROM items at some positions, more conditions, and hidden columns to yield.
+        """The SELECT as it was, with other FROM items at some positions and hidden columns to yield.
 
         reads: the columns that the additions read, if not only those of `extra`.
         """
@@ -170,8 +177,6 @@ class Writer:
             select.args["from_"].set("this", written[0])
             for join, item in zip(select.args.get("joins") or [], written[1:], strict=True):
                 join.set("this", item)
-        for condition in where:
-            select.where(condition, copy=False)
         for name in extra:
             expression = block.outputs[name]
             select.append("expressions", exp.alias_(expression.copy(), name))

@@ -1,4 +1,4 @@
-"""Where columns come from: what a set of columns determines, the columns behind a key function, what a restriction may pass."""
+"""Where columns come from: what columns determine, the columns behind a key function, what a restriction may pass."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ class Tracer:
             for child in [s.node for s in node.sources] + [d.node for d in node.dependents]:
                 self.trace(child)
             for name in node.visible:
-                node.outputs[name] = self._without_detour(node, node.outputs[name])
+                node.outputs[name] = _without_detours(node, node.outputs[name])
+            node.group = node.group and [_without_detours(node, part) for part in node.group]
+            node.partitions = [[_without_detours(node, part) for part in partition] for partition in node.partitions]
             for name in node.visible:
                 self._trace_output(node, name)
             self._pass_on(node)
@@ -112,7 +114,7 @@ class Tracer:
         return [leaf for part in parts for leaf in self.leaves(node, part)] if parts else [name]
 
     def columns_behind(self, node: Node, name: str) -> list[str]:
-        """The columns that an expression reads, as columns of the node: finer than its value, and nearer to the scans."""
+        """The columns that an expression reads, as columns of the node: finer than its value, nearer to the scans."""
         if not isinstance(node, Block) or node.group is not None or node.select.args.get("distinct"):
             return []
         expression = node.outputs[name]
@@ -157,22 +159,6 @@ class Tracer:
                 shapes = (block.shape[part] for part in block.parts[name])
                 block.shape[name] = f"{function}({','.join('plain' if s == 'constant' else s for s in shapes)})"
 
-    def _without_detour(self, block: Block, expression: exp.Expr) -> exp.Expr:
-        """COALESCE(place.key, f(a, b)), where place is joined on a and b and its key is f of the same, is f(a, b)."""
-        if not isinstance(expression, exp.Coalesce) or not expression.expressions:
-            return expression
-        last: exp.Expr = expression.expressions[-1]
-        function = key_function(last)
-        arguments = [form(argument) for argument in last.expressions] if function else []
-        for detour in [expression.this, *expression.expressions[:-1]]:
-            made = _maybe_of(block, detour) if isinstance(detour, exp.Column) else None
-            if made is None or made[0] != function or len(made[1]) != len(arguments):
-                return expression
-            for part, argument in zip(made[1], arguments, strict=True):
-                if argument != form(part) and argument not in (form(c) for c in block.same.get(form(part), [])):
-                    return expression
-        return last
-
     def _pass_on(self, block: Block) -> None:
         for name in block.visible:
             expression = block.outputs[name]
@@ -205,7 +191,10 @@ class Tracer:
             b.shape.get(n, "plain") if n is not None else "constant" for b, n in zip(union.branches, inner, strict=True)
         }
         if shapes == {"constant"}:
-            union.shape[name] = "constant"
+            literals = {
+                form(b.outputs[n]) for b, n in zip(union.branches, inner, strict=True) if isinstance(b, Block) and n
+            }
+            union.shape[name] = "constant" if len(literals) == 1 else "plain"
             return
         shapes.discard("constant")
         shape = shapes.pop() if len(shapes) == 1 else "plain"
@@ -239,6 +228,26 @@ class Tracer:
         return name
 
 
+def _without_detours(block: Block, expression: exp.Expr) -> exp.Expr:
+    """COALESCE(place.key, f(a, b)), where place is joined on a and b and its key is f of the same, is f(a, b)."""
+
+    def straight(node: exp.Expr) -> exp.Expr:
+        last: exp.Expr | None = node.expressions[-1] if isinstance(node, exp.Coalesce) and node.expressions else None
+        function = key_function(last) if last is not None else None
+        if last is None or function is None:
+            return node
+        for detour in [node.this, *node.expressions[:-1]]:
+            made = _maybe_of(block, detour) if isinstance(detour, exp.Column) else None
+            if made is None or made[0] != function or len(made[1]) != len(last.expressions):
+                return node
+            for part, argument in zip(made[1], last.expressions, strict=True):
+                if form(argument) not in [form(part), *map(form, block.same.get(form(part), []))]:
+                    return node
+        return last
+
+    return expression.copy().transform(straight)
+
+
 def _maybe_of(block: Block, column_: exp.Column) -> tuple[str, list[exp.Column]] | None:
     """The key function that the column holds, if anything, over columns that stay where its FROM item has no match."""
     source = block.source(column_.table)
@@ -264,42 +273,42 @@ def _maybe_of(block: Block, column_: exp.Column) -> tuple[str, list[exp.Column]]
 
 
 def made_by_functions(query: exp.Query) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Columns that a query makes by a key function of other columns of its own (a literal row aside)."""
-    if isinstance(query, exp.Subquery):
-        return made_by_functions(query.this)
-    if isinstance(query, exp.Union):
-        names = query.named_selects
-        sides = []
-        for side in (query.this.unnest(), query.expression.unnest()):
-            if not isinstance(side, exp.Select | exp.Union):
-                return {}
-            constant = isinstance(side, exp.Select) and {
-                n for n, e in zip(names, side.selects, strict=False) if isinstance(e.unalias(), exp.Literal)
-            }
-            made = made_by_functions(side)
-            places = {name: number for number, name in enumerate(side.named_selects)}
-            by_place = {places[n]: (f, tuple(places[a] for a in args)) for n, (f, args) in made.items()}
-            sides.append(
-                {n: "constant" if constant and n in constant else by_place.get(i) for i, n in enumerate(names)}
-            )
-        found = {}
-        for name in names:
-            both = {side[name] for side in sides} - {"constant"}
-            made_of = both.pop() if len(both) == 1 else None
-            if isinstance(made_of, tuple):
-                found[name] = (made_of[0], tuple(names[place] for place in made_of[1]))
-        return found
-    if not isinstance(query, exp.Select):
+    """Columns that a query makes by a hash of other columns of its own, one literal row (the unknown member) aside."""
+    names = query.named_selects
+    branches = _branches(query)
+    if len(set(names)) != len(names) or any(len(branch.selects) != len(names) for branch in branches):
         return {}
-    plain = {form(e.unalias()): e.alias_or_name for e in query.selects if isinstance(e.unalias(), exp.Column)}
+    found: list[dict[str, tuple[str, tuple[str, ...]]]] = []
+    literals: list[set[str]] = []
+    for branch in branches:
+        reads = {name: projection.unalias() for name, projection in zip(names, branch.selects, strict=True)}
+        plain = {form(expression): name for name, expression in reads.items() if isinstance(expression, exp.Column)}
+        literals.append({name for name, expression in reads.items() if isinstance(expression, exp.Literal)})
+        found.append({})
+        for name, expression in reads.items():
+            arguments = [plain.get(form(argument), "") for argument in expression.expressions]
+            function = key_function(expression)
+            if function in _HASHES and arguments and all(arguments):
+                found[-1][name] = (function, tuple(arguments))
     result = {}
-    for projection in query.selects:
-        expression = projection.unalias()
-        function = key_function(expression)
-        arguments = [plain.get(form(argument)) for argument in expression.expressions] if function in _HASHES else []
-        if function and arguments and all(arguments):
-            result[projection.alias_or_name] = (function, tuple(a for a in arguments if a))
+    for name in names:
+        ways = {made[name] for made in found if name in made}
+        others = [literal for made, literal in zip(found, literals, strict=True) if name not in made]
+        if len(ways) == 1 and len(others) <= 1:
+            [made_of] = ways
+            if all({name, *made_of[1]} <= literal for literal in others):
+                result[name] = made_of
     return result
+
+
+def _branches(query: exp.Expr) -> list[exp.Select]:
+    """The SELECTs of a union; none for any other set operation."""
+    if isinstance(query, exp.Subquery):
+        return _branches(query.this)
+    if isinstance(query, exp.Union):
+        sides = [_branches(query.this), _branches(query.expression)]
+        return [*sides[0], *sides[1]] if all(sides) else []
+    return [query] if isinstance(query, exp.Select) else []
 
 
 def substituted(block: Block, expression: exp.Expr) -> exp.Expr:
@@ -334,7 +343,7 @@ def in_branch(union: Union, expression: exp.Expr, number: int) -> exp.Expr:
 
 
 def blocked(node: Node, expression: exp.Expr) -> str | None:
-    """Why rows can not be chosen by this expression (over the node's columns) before the node is computed; None if they can."""
+    """Why rows can not be chosen by this expression over the node's columns before it is computed; None: they can."""
     if isinstance(node, Scan):
         return None
     if isinstance(expression, exp.Column) and not expression.table:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
@@ -116,6 +116,7 @@ def position(node: exp.Expr) -> tuple[int, int] | None:
 def parse_statements(sql: str, where: str | None = None) -> list[exp.Expr]:
     """The statements of a text in portable SQL; a syntax error is a DefinitionError with file and line."""
     try:
+        _check_commas(sql, where)
         return [statement for statement in sqlglot.parse(sql, dialect=PortableSql) if statement is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
@@ -129,6 +130,19 @@ def parse_statements(sql: str, where: str | None = None) -> list[exp.Expr]:
         raise DefinitionError(
             f"the SQL cannot be read: {text}", where=where, todo="Look for a quote or comment that is never closed."
         ) from error
+
+
+def _check_commas(sql: str, where: str | None) -> None:
+    """sqlglot reads over a comma that separates nothing; PostgreSQL does not."""
+    tokens = PortableSql().tokenize(sql)
+    before = {TokenType.COMMA, TokenType.L_PAREN, TokenType.SELECT}
+    behind = {TokenType.R_PAREN, TokenType.FROM, TokenType.SEMICOLON, TokenType.WHERE}
+    for number, token in enumerate(tokens):
+        if token.token_type != TokenType.COMMA:
+            continue
+        following = tokens[number + 1].token_type if number + 1 < len(tokens) else TokenType.SEMICOLON
+        if (number and tokens[number - 1].token_type in before) or following in behind:
+            raise DefinitionError("a comma separates nothing", where=_at(where, token.line), todo="Take it out.")
 
 
 def parse(sql: str, where: str | None = None) -> exp.Expr:

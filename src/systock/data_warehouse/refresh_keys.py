@@ -1,4 +1,4 @@
-"""Refresh by key: from a table's SELECT, the queries for the keys that a change touches and for the rows of those keys."""
+"""Refresh by key: from a table's SELECT, the queries for the keys that a change touches and for these keys' rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_sql import Writer
 from systock.data_warehouse.lineage_trace import Tracer, blocked
-from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Opaque, Path, Union, brief, build, form, paths
+from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Opaque, Path, Union, brief, form, paths
 from systock.data_warehouse.reliable_columns import Reliability
 from systock.data_warehouse.restrict_keys import restricted
 from systock.data_warehouse.touched_keys import touched_query
@@ -91,8 +92,9 @@ def plan_refresh(
     """Plan the refresh of a table made by `select`.
 
     output_columns: the table's columns in the order of the SELECT's. key: those of its primary key.
-    schema: each input table, as named in the query → its columns. definitions: the SELECTs that make input tables, where
-    known: from them it is seen that COALESCE(place.location_durable_key, dim_key(source, id)) is dim_key(source, id).
+    schema: each input table, as named in the query → its columns.
+    definitions: the SELECTs that make input tables, where known: from them it is seen that
+        COALESCE(place.location_durable_key, dim_key(source_name, location_id)) is dim_key(source_name, location_id).
     """
     inputs = frozenset(
         f"{table.db}.{table.name}" if table.db else table.name
@@ -157,7 +159,7 @@ def _plan(
 
 
 def _reliable_for_most(tree: Node, reliability: Reliability, possible: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The candidates that are reliable for every occurrence; an input that would leave none is refreshed whole instead."""
+    """The candidates reliable for every occurrence; an input that would leave none touches everything instead."""
     kept = list(possible)
     whole_for: dict[str, str] = {}
     found: list[tuple[str, Path]] = list(paths(tree))

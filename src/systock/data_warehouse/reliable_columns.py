@@ -1,8 +1,8 @@
-"""Which columns of a query tell what a change of an input touches, and which runs find it: the reasoning behind touched keys.
+"""Which columns of a query tell what a change of an input touches, and which runs find it.
 
 For an occurrence of an input, a column of a relation is *reliable* when the relation's rows, cut into classes by that
 column, change only in the classes that the touched-key query yields. Every class whose rows differ between the state
-before and the state after must be yielded by the run over one of the two. How a change shows in the two runs is its strength:
+before and the state after must be yielded by the run over one of the two. The strength of a relation tells by which:
     strong  in both runs (a scan, and anything over one scan)
     mono    rows that go in the run before, rows that come in the run after (joins of these)
     weak    in one of them (aggregates, windows and outer joins over joins)

@@ -1,4 +1,4 @@
-"""Recomputing some keys: the query with its rows restricted to a relation of touched keys, as near to the scans as is sound."""
+"""Recomputing some keys: the query with its rows restricted to touched keys, as near to the scans as is sound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from systock.data_warehouse.lineage_sql import Writer, named
-from systock.data_warehouse.lineage_trace import blocked, in_branch, substituted
+from systock.data_warehouse.lineage_trace import blocked, column, in_branch, substituted
 from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Rows, Scan, Source, Union, columns_of, form
 
 TOUCHED = "touched_key"
@@ -54,7 +54,10 @@ class RestrictingWriter(Writer):
             number: self.restricted_source(node, source, here[source.alias], touched, self.hidden(source, reads))
             for number, source in restricted_items.items()
         }
-        return self.block(node, items, [] if done else [self.is_touched(inner, touched)], extra, reads)
+        select = self.block(node, items, extra, reads)
+        if not done:
+            self.keep_touched(select, inner, touched)
+        return select
 
     def restricted_source(
         self, block: Block, source: Source, keys: Keys, touched: str, extra: Sequence[str]
@@ -72,9 +75,7 @@ class RestrictingWriter(Writer):
             placed = {key: placed_in(source.alias, expression) for key, expression in keys.items()}
             scan = exp.select(*(exp.column(name, table=source.alias) for name in dict.fromkeys(names)))
             scan = scan.from_(self.table(source.node, source.alias))
-            # A join, not EXISTS: where NULL equals NULL the engine decorrelates EXISTS by grouping the whole scan.
-            matched = exp.and_(*self._matches(placed), copy=False)
-            scan.append("joins", exp.Join(this=named(touched, TOUCHED), kind="SEMI", on=matched))
+            self.keep_touched(scan, placed, touched)
             return scan.subquery(source.alias, copy=False)
         key = tuple((key, form(expression)) for key, expression in sorted(keys.items()))
         node = source.node
@@ -82,20 +83,25 @@ class RestrictingWriter(Writer):
             node, source.alias, (touched, key, *extra), lambda: self.restrict(node, keys, touched, extra), source.item
         )
 
-    def is_touched(self, keys: Keys, touched: str) -> exp.Expr:
-        """A null-safe semi join with the touched keys."""
-        matched = exp.and_(*self._matches(keys), copy=False)
-        return exp.Exists(this=exp.select("1").from_(named(touched, TOUCHED)).where(matched))
-
-    def _matches(self, keys: Keys) -> list[exp.Expr]:
-        return [
-            exp.NullSafeEQ(this=exp.column(key, table=TOUCHED), expression=_operand(expression))
-            for key, expression in keys.items()
-        ]
+    @staticmethod
+    def keep_touched(select: exp.Select, keys: Keys, touched: str) -> None:
+        """Join the SELECT's rows to the touched keys, null-safe."""
+        matched = exp.and_(
+            *(
+                exp.NullSafeEQ(this=column(TOUCHED, key), expression=_operand(expression))
+                for key, expression in keys.items()
+            ),
+            copy=False,
+        )
+        if select.args.get("from_"):
+            # A join, not EXISTS: where NULL equals NULL the engine decorrelates EXISTS by grouping all rows.
+            select.append("joins", exp.Join(this=named(touched, TOUCHED), kind="SEMI", on=matched))
+        else:
+            select.where(exp.Exists(this=exp.select("1").from_(named(touched, TOUCHED)).where(matched)), copy=False)
 
 
 def keys_of_source(block: Block, source: Source, keys: Keys) -> dict[str, exp.Expr]:
-    """The key columns that can be told from this FROM item alone, over its own columns; equal columns of joined items count."""
+    """The keys that can be told from this FROM item alone, over its own columns, also by equal ones of other items."""
     if isinstance(source.node, Rows) or source.lateral:
         return {}
     stand_in: dict[str, exp.Column] = {}
@@ -109,12 +115,12 @@ def keys_of_source(block: Block, source: Source, keys: Keys) -> dict[str, exp.Ex
     found: dict[str, exp.Expr] = {}
     for key, expression in keys.items():
         told: dict[int, exp.Column] = {}
-        for column in columns_of(expression):
-            equal = [column, *block.same.get(form(column), [])] if not source.nullable else []
-            mine_ = next((c for c in equal if c.table == source.alias), None) or stand_in.get(form(column))
+        for read in columns_of(expression):
+            equal = [read, *block.same.get(form(read), [])] if not source.nullable else []
+            mine_ = next((c for c in equal if c.table == source.alias), None) or stand_in.get(form(read))
             if mine_ is None:
                 break
-            told[id(column)] = mine_
+            told[id(read)] = mine_
         else:
             own_form = _replaced(expression, told)
             if blocked(source.node, own_form) is None:
@@ -124,12 +130,12 @@ def keys_of_source(block: Block, source: Source, keys: Keys) -> dict[str, exp.Ex
 
 def _replaced(expression: exp.Expr, told: Mapping[int, exp.Column]) -> exp.Expr:
     """The expression over the FROM item's own columns: named without table, as seen from within it."""
-    names = [told[id(column)].name for column in columns_of(expression)]
+    names = [told[id(read)].name for read in columns_of(expression)]
     copy = expression.copy()
     if isinstance(copy, exp.Column):
         return exp.column(names[0])
-    for column, name in zip(columns_of(copy), names, strict=True):
-        column.replace(exp.column(name))
+    for read, name in zip(columns_of(copy), names, strict=True):
+        read.replace(exp.column(name))
     return copy
 
 
@@ -138,8 +144,8 @@ def without_table(expression: exp.Expr) -> exp.Expr:
     if isinstance(expression, exp.Column):
         return exp.column(expression.name)
     copy = expression.copy()
-    for column in columns_of(copy):
-        column.replace(exp.column(column.name))
+    for read in columns_of(copy):
+        read.replace(exp.column(read.name))
     return copy
 
 
@@ -147,15 +153,15 @@ def placed_in(alias: str, expression: exp.Expr) -> exp.Expr:
     """An expression over a relation's columns, with the relation's alias."""
     copy = expression.copy()
     if isinstance(copy, exp.Column):
-        return exp.column(copy.name, table=alias)
-    for column in columns_of(copy):
-        column.replace(exp.column(column.name, table=alias))
+        return column(alias, copy.name)
+    for read in columns_of(copy):
+        read.replace(column(alias, read.name))
     return copy
 
 
 def columns_in(keys: Keys) -> list[exp.Column]:
     """The columns that the key expressions read; without any they choose nothing."""
-    return [column for expression in keys.values() for column in columns_of(expression)]
+    return [read for expression in keys.values() for read in columns_of(expression)]
 
 
 def _operand(expression: exp.Expr) -> exp.Expr:

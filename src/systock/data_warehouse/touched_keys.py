@@ -1,7 +1,7 @@
 """What a change touches: the query with one occurrence of an input replaced by its changed rows, yielding only keys.
 
-Outer joins onto the occurrence become inner ones; windows, aggregates and whatever reads unreliable columns is left out; so
-are joins that the keys need not. What is yielded too much is only recomputed in vain.
+Outer joins onto the occurrence become inner ones; windows, aggregates and whatever reads unreliable columns is left
+out; so are joins that the keys need not. What is yielded too much is only recomputed in vain.
 """
 
 from __future__ import annotations
@@ -76,15 +76,11 @@ class _Finder(RestrictingWriter):
 
     def _branch(self, node: Union, number: int, path: Path | None, wanted: Mapping[str, str]) -> exp.Query:
         inner = {name: node.columns[column][number] for name, column in wanted.items()}
-        query = self.find(
+        if any(column is None for column in inner.values()):  # a NULL without a type would be taken for a number
+            raise NotByKey("a literal row beside rows with keys")
+        return self.find(
             node.branches[number], path and path[1:], {name: c for name, c in inner.items() if c is not None}
         )
-        if all(c is not None for c in inner.values()):
-            return query
-        chosen = [
-            exp.alias_(exp.null() if c is None else exp.column(name, table="part"), name) for name, c in inner.items()
-        ]
-        return exp.select(*chosen).from_(query.subquery("part", copy=False))
 
     def _block(self, block: Block, path: Path | None, wanted: Mapping[str, exp.Expr]) -> exp.Query:
         items, conditions = self.reliability.items(block, path)
@@ -94,6 +90,8 @@ class _Finder(RestrictingWriter):
             if item.path is not None and item.source.nullable:
                 plain += [c for c in item.source.on if _reads_only(c, joins)]
         occurrence = next((item for item in items if item.path is not None), None)
+        if any(isinstance(expression, exp.Null) for expression in wanted.values()):
+            raise NotByKey("a literal row beside rows with keys")
         if occurrence is not None:  # a filter is not worth the joins that its columns would need further in
             plain = [c for c in plain if _links([c]) or self._at_hand(occurrence, columns_of(c))]
         chosen = _choose(items, conditions, plain, wanted, path)
@@ -195,7 +193,7 @@ class _Finder(RestrictingWriter):
 
 
 def _rows_with_and_without(occurrence: Item | None, wanted: Mapping[str, exp.Expr]) -> Iterable[Mapping[str, exp.Expr]]:
-    """What to yield; where it reads an occurrence that is joined LEFT, also with NULL in its place: a row without match."""
+    """What to yield; where it reads an occurrence joined LEFT, also with NULL in its place: a row without match."""
     yield wanted
     reads = (column for expression in wanted.values() for column in columns_of(expression))
     if occurrence is None or not occurrence.source.nullable or all(c.table != occurrence.alias for c in reads):
@@ -231,17 +229,13 @@ def _matched_keys(occurrence: Item, item: Item, conditions: Iterable[exp.Expr]) 
 
 def _rejects_null(item: Item, join: Iterable[exp.Expr]) -> bool:
     """Whether a condition on the joined rows drops those without a match: then a LEFT JOIN is an inner one."""
-    for condition in join:
-        if isinstance(condition, exp.EQ | exp.LT | exp.LTE | exp.GT | exp.GTE):
-            if any(
-                isinstance(side, exp.Column) and side.table == item.alias for side in (condition.left, condition.right)
-            ):
-                return True
-    return False
+    compared = (c for c in join if isinstance(c, exp.EQ | exp.LT | exp.LTE | exp.GT | exp.GTE))
+    sides = (side for condition in compared for side in (condition.left, condition.right))
+    return any(isinstance(side, exp.Column) and side.table == item.alias for side in sides)
 
 
 def _in_order(first: Sequence[Item], last: Sequence[Item], where: Sequence[exp.Expr]) -> list[Item]:
-    """The FROM items, each joined by an equality to those before it where possible; `last` ones after what they read."""
+    """The FROM items, each joined by an equality to those before it if possible; `last` ones after what they read."""
     links = _links(where)
     plain = {item.alias for item in first}
     occurrence = [item for item in first if item.path is not None]
@@ -298,7 +292,7 @@ def _choose(
     wanted: Mapping[str, exp.Expr],
     path: Path | None,
 ) -> set[str]:
-    """The FROM items that finding the wanted columns needs: the occurrence, those with the columns, those between them."""
+    """The FROM items that the wanted columns need: the occurrence, those with the columns, those between them."""
     by_alias = {item.alias: item for item in items}
     reads = [c for e in wanted.values() for c in columns_of(e) if c.table in by_alias]
 
@@ -313,6 +307,11 @@ def _choose(
 
     start = next((item.alias for item in items if item.path is not None), None)
     need = {c.table for c in reads} | ({start} if start is not None else set())
+    # what bounds the occurrence's matches (a span of validity) is worth a join; an equality to something else is not
+    for condition in usable:
+        tables = {c.table for c in columns_of(condition)}
+        if start in tables and (by_alias[start].source.nullable or not _links([condition])):
+            need |= tables & by_alias.keys()
     if start is None:
         if not reads:
             return set()
@@ -335,7 +334,7 @@ def _choose(
             raise NotByKey(
                 f"a join of {start} whose conditions read computed values, or a subquery not joined by equality"
             )
-        # crossed on purpose: fine for the larger side, whose rows each touch their own keys; not for the settings beside it
+        # crossed on purpose: fine for the larger side, whose rows each touch their own keys; not for settings beside it
         mine = _component(start, set(by_alias), original)
         weight = [(len(side), len({form(c) for c in reads if c.table in side})) for side in (mine, apart)]
         if path is not None and (weight[0] < weight[1] or not {c.table for c in reads} & mine):

@@ -48,7 +48,10 @@ def as_text(column: pa.Array) -> pa.Array:
         return _bytes(column)
     if pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind):
         return _each(column, _json)
-    return column.cast(pa.string())
+    text = column.cast(pa.string())
+    if pa.types.is_decimal(kind) and pc.any(pc.match_substring(text, "E")).as_py():
+        return _each(column, lambda value: format(value, "f"))
+    return text
 
 
 def _timestamp(column: pa.Array) -> pa.Array:

@@ -16,7 +16,7 @@ Mode = Literal["append", "changes", "full"]
 Kind = Literal["csv", "json", "jsonl", "parquet"]
 
 #: Columns that bronze adds to every raw table; a source column of that name gets a trailing underscore.
-RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at")
+RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at")
 
 
 class TableSettings(Protocol):
@@ -113,10 +113,11 @@ class FileChanging(SourceError):
 class Listing:
     """What the files of a source look like now.
 
-    waiting: paths of files that are still being written; the next run takes them.
+    waiting: table and path of files that are still being written; the next run takes them.
     rejected: files refused by their name alone.
     unchanged: how many files were skipped because the log has seen them as they are.
     unmatched: table settings (dotted names) whose patterns match no file at all.
+    gone: table and path of refused files that are no longer there.
     """
 
     pending: list[FileVersion] = field(default_factory=list)
@@ -124,6 +125,7 @@ class Listing:
     rejected: list[tuple[FileVersion, FileRejected]] = field(default_factory=list)
     unchanged: int = 0
     unmatched: list[str] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
 
 
 class FileReader(Protocol):

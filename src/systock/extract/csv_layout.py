@@ -11,7 +11,7 @@ from typing import Literal
 from systock.errors import SettingsError
 from systock.extract.batch import FileRejected, FileVersion, TableSettings
 from systock.extract.column_names import unique_names
-from systock.extract.quoting import record_end
+from systock.extract.quoting import UnclosedQuote, record_end
 from systock.extract.text_stream import SMALL_BYTES, at_row
 
 DELIMITERS = (b",", b";", b"\t", b"|")
@@ -54,35 +54,48 @@ def csv_layout(head: bytes, complete: bool, settings: TableSettings, version: Fi
     if delimiter is None:
         line = _LINE.match(head, position)
         delimiter = _sniff(line[0] if line else head[position:], quote, len(settings.columns))
-    record = record_end(head, position, delimiter, quote, complete)
-    if record is None:
+    if not settings.header and settings.columns:
+        # Whatever the first record looks like: it is judged like all others.
+        return CsvLayout(delimiter, quote, unique_names(settings.columns), None, "", position, row)
+    end = _end_of_first(head, position, delimiter, quote, complete, at_row(version, row), setting)
+    text = head[position:end].strip(b"\r\n")
+    if settings.header and not text.strip():
         raise FileRejected(
-            f"the first record does not end within {SMALL_BYTES >> 20} MB",
+            f"the file holds no header: it ends after {row - 1} lines" if position else "the file is blank",
+            where=version.path,
+            todo=f"Check {setting}.skip_rows, or deliver the file again.",
+        )
+    cells = _cells(text, delimiter, quote, at_row(version, row))
+    if not settings.header:
+        return CsvLayout(delimiter, quote, unique_names([""] * len(cells)), None, "", position, row)
+    if settings.columns and len(settings.columns) != len(cells):
+        raise FileRejected(
+            f"the header has {len(cells)} columns, the settings name {len(settings.columns)}",
             where=at_row(version, row),
+            todo=f"Correct {setting}.columns.",
+        )
+    return CsvLayout(delimiter, quote, unique_names(settings.columns or cells), cells, _text(text), end, row + 1)
+
+
+def _end_of_first(
+    head: bytes, start: int, delimiter: bytes, quote: bytes, complete: bool, where: str, setting: str
+) -> int:
+    """Where the header ends."""
+    try:
+        end = record_end(head, start, delimiter, quote, complete)
+    except UnclosedQuote:
+        raise FileRejected(
+            "a quote in the header is never closed, or text follows the closing one",
+            where=where,
+            todo="Correct the quote; if the file quotes nothing, set quote = ''.",
+        ) from None
+    if end is None:
+        raise FileRejected(
+            f"the header does not end within {SMALL_BYTES >> 20} MB",
+            where=where,
             todo=f"Check {setting}.skip_rows and quote against the file.",
         )
-    text = head[position:record].strip(b"\r\n")
-    if not text.strip():
-        if not settings.header:
-            text = b""
-        else:
-            raise FileRejected(
-                f"the file holds no header: it ends after {row - 1} lines" if position else "the file is blank",
-                where=version.path,
-                todo=f"Check {setting}.skip_rows, or deliver the file again.",
-            )
-    cells = _cells(text, delimiter, quote, at_row(version, row))
-    if settings.header:
-        if settings.columns and len(settings.columns) != len(cells):
-            raise FileRejected(
-                f"the header has {len(cells)} columns, the settings name {len(settings.columns)}",
-                where=at_row(version, row),
-                todo=f"Correct {setting}.columns.",
-            )
-        names = unique_names(settings.columns or cells)
-        return CsvLayout(delimiter, quote, names, cells, _text(text), record, row + 1)
-    names = unique_names(settings.columns or [""] * len(cells))
-    return CsvLayout(delimiter, quote, names, None, "", position, row)
+    return end
 
 
 def _single_byte(text: str, setting: str) -> bytes:

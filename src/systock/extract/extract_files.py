@@ -83,6 +83,12 @@ def list_files(
                 listing.unchanged += 1
             else:
                 fresh.append((table, file))
+        paths = {file.path for file in found}
+        listing.gone += [
+            (name, path)
+            for (name, path), before in seen.items()
+            if name == table and before.refused_with is not None and path not in paths
+        ]
     for table, file in _settled(fresh, project_dir, listing, clock, sleep):
         _add(listing, source_name, source_settings, table, file, now, timezone)
     return listing

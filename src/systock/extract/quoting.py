@@ -46,11 +46,21 @@ def _expressions(delimiter: bytes, quote: bytes) -> _Expressions:
 
 
 def record_end(text: bytes, start: int, delimiter: bytes, quote: bytes, complete: bool) -> int | None:
-    """Where the record that begins at start ends, its line end included; None if it goes on behind the text."""
-    match = _expressions(delimiter, quote).record.match(text, start) if quote else _LINE.match(text, start)
-    if match:
-        return match.end()
-    return len(text) if complete else None
+    """Where the record that begins at start ends, its line end included; None if it goes on behind the text.
+
+    Raises UnclosedQuote if its quotes are wrong: it may then have swallowed the lines after it.
+    """
+    expression = _expressions(delimiter, quote).record if quote else _LINE
+    match = expression.match(text, start)
+    if match is None and complete:
+        match = expression.match(text + b"\n", start)
+        if match is None:
+            raise UnclosedQuote(1, too_long=False)
+    if match is None:
+        return None
+    if quote and match["bad"] is not None:
+        raise UnclosedQuote(1, too_long=False)
+    return min(match.end(), len(text))
 
 
 class QuoteCheck:

@@ -252,7 +252,7 @@ class _Check:
         if b"\0" in text:
             raise FileRejected(
                 "the file holds a NUL byte, which no text does",
-                where=at_row(self._text.version, self._text.line_at(start + max(0, chunk.find(b"\0")))),
+                where=at_row(self._text.version, self._text.line_at(start + chunk.find(b"\0")) if self._pass else None),
                 todo="Deliver the file again; if it is UTF-16, set the table's encoding to 'utf-16'.",
             )
         return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from systock.etl_pipeline.silver_layer import row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import literal
 from systock.etl_pipeline.silver_layer.conform import create_silver, known_sql, versions_of
 from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
-from systock.etl_pipeline.silver_layer.conform_stored import conform_stored
+from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
 from systock.etl_pipeline.silver_layer.lines import line_view
 from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable, create_stored, store_lines
@@ -57,6 +57,7 @@ class Built:
     entities: list[dict[str, Any]] = field(default_factory=list)
     tables: list[Refreshed] = field(default_factory=list)
     checks: list[CheckResult] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def table_dicts(self) -> list[dict[str, Any]]:
         return [asdict(table) for table in self.tables]
@@ -132,10 +133,11 @@ class Build:
         batches = self.log.batches(after_commit=done, up_to_commit=last.no) if last else []
         self._register(batches)
         self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE and batch.part])
-        self._silver(commits, batches, done)
+        self._silver(commits, self._with_parts(batches), done)
         built = Built(generation, last.no if last else done, last.known_at.isoformat() if last else known_before)
         built.entities = self._entities(since)
         built.tables = self._gold(since, is_new, built)
+        built.warnings = self._warnings()
         failed = [check for check in built.checks if not check.passed]
         if failed:
             told = "\n  ".join(f"{check.table}: {check.check}: {check.detail}" for check in failed[:5])
@@ -224,7 +226,7 @@ class Build:
             landed_now = {(b.source, b.table) for b in batches if b.commit_no == commit.no}
             for source, name in sorted(landed_now & set(stored_tables)):
                 mine = [b for b in batches if b.commit_no == commit.no and (b.source, b.table) == (source, name)]
-                earlier = self.log.batches(up_to_commit=commit.no - 1, source=source, table=name)
+                earlier = self._with_parts(self.log.batches(up_to_commit=commit.no - 1, source=source, table=name))
                 store_lines(self.engine, self.bronze, stored_tables[source, name], mine, earlier)
             for mapping in joined:
                 if any((mapping.source, table) in landed_now for table in mapping.raw_tables):
@@ -233,6 +235,28 @@ class Build:
                         self.engine, mapping, contracts[mapping.entity], sources[mapping.source], mine_, commit
                     )
             self.progress.advance(1, f"commit {commit.no}")
+
+    def _with_parts(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches; those that repeat another's content with that one's part, where the repetition itself tells something.
+
+        It does where only the extraction's instant orders versions: content that comes back later holds from then on.
+        """
+        known: dict[tuple[str, str], dict[int, str | None]] = {}
+        with_parts = []
+        for batch in batches:
+            settings = self.definitions.settings.sources.get(batch.source)
+            table = settings.tables.get(batch.table) if settings else None
+            if (
+                batch.repeat_of
+                and table
+                and (table.mode == "full" or (table.mode == "changes" and not table.updated_at))
+            ):
+                name = (batch.source, batch.table)
+                if name not in known:
+                    known[name] = {b.no: b.part for b in self.log.batches(source=batch.source, table=batch.table)}
+                batch = replace(batch, part=known[name][batch.repeat_of])
+            with_parts.append(batch)
+        return with_parts
 
     def _check_columns(self) -> None:
         """A mapping may only read columns that some landed file has; looked at again when new columns have landed."""
@@ -255,6 +279,20 @@ class Build:
                 return True
 
             self.definitions.book.get(f"columns of {source} under {self.definitions.hash}: {landed}", check)
+
+    def _warnings(self) -> list[str]:
+        """What is sound but worth a look: zones that no engine knows, lines that no row stands for."""
+        odd = self.engine.rows("""SELECT DISTINCT location_id, timezone FROM silver.location
+            WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names()) ORDER BY ALL LIMIT 5""")
+        told = [f"location {location}: {zone!r} is no time zone; the project's is used" for location, zone in odd]
+        stored = self._stored_tables()
+        for mapping in self.definitions.mapping_sql:
+            if not mapping.row_wise and not mapping.combines:
+                lines = lines_without_row(self.engine, mapping, stored[mapping.source, mapping.driving])
+                if lines:
+                    what = f"{lines} lines of bronze.{mapping.source}__{mapping.driving} are in no {mapping.entity}"
+                    told.append(f"{what}: nothing to join with yet, or left out by the mapping")
+        return told
 
     def _entities(self, since: str) -> list[dict[str, Any]]:
         """What became of the lines since an instant, per source and entity."""

@@ -121,6 +121,7 @@ def _run(
     built = build_and_publish(place, state, log, definitions, progress, full=full)
     summary.status, summary.generation = "published", built.generation
     summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
+    summary.warnings += built.warnings
 
 
 def _extract(place: Workplace, log: LandingLog, summary: RunSummary, select: str | None, progress: Progress) -> None:
@@ -190,9 +191,12 @@ def build_and_publish(
 def _rebuild(place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress) -> Built:
     """Build a new file from the first landing commit on, and put it in place of the build file."""
     aside = place.state_dir / "rebuild.duckdb"
-    built = build_anew(place, aside, log, definitions, progress, state)
-    remove_file(place.build_file)
-    os.replace(aside, place.build_file)
+    try:
+        built = build_anew(place, aside, log, definitions, progress, state)
+        remove_file(place.build_file)
+        os.replace(aside, place.build_file)
+    finally:
+        remove_file(aside)  # what failed takes room, and nobody reads it
     return built
 
 

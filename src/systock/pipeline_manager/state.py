@@ -37,14 +37,24 @@ class State:
         self._path = state_dir / "state.sqlite"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
-            self._db.executescript(_SCHEMA)
+            try:
+                self._open()
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                    raise
+                self._db.close()
+                self._path.replace(self._path.with_name("state.sqlite.damaged"))
+                self._open()
         except (sqlite3.Error, OSError) as error:
             raise StorageError(
                 f"cannot be written: {error}",
                 where=str(self._path),
                 todo="Free space or mend the permissions, then run again.",
             ) from error
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+        self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
         self._db.close()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 
@@ -77,6 +80,17 @@ def collect(reader: FileReader) -> Read:
     assert reader.lines == len(rows) + len(malformed)
     assert reader.malformed == len(malformed)
     return Read(rows, malformed, reader, len(batches))
+
+
+@contextmanager
+def streamed(small: int, chunk: int) -> Iterator[None]:
+    """Files of more bytes than `small` are streamed, in pieces of `chunk` bytes."""
+    with (
+        patch("systock.extract.text_stream.SMALL_BYTES", small),
+        patch("systock.extract.text_stream.CHUNK", chunk),
+        patch("systock.extract.read_csv.CHUNK", chunk),
+    ):
+        yield
 
 
 def read(project: Path, content: bytes | str, name: str = "sales.csv", **settings: Any) -> Read:

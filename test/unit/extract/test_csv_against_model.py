@@ -5,12 +5,11 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from .reading import read
+from .reading import read, streamed
 
 DELIMITERS = [",", ";", "\t", "|"]
 # Characters that take part in CSV, and some that take one, two and three bytes.
@@ -111,12 +110,7 @@ def test_every_value_and_every_line_is_accounted_for(
 ) -> None:
     first = 2 + int(str(made.settings["skip_rows"]))
     expected = dict(enumerate(made.lines, first))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        patch("systock.extract.text_stream.CHUNK", chunk),
-        patch("systock.extract.text_stream.SMALL_BYTES", small),
-        patch("systock.extract.read_csv.CHUNK", chunk),
-    ):
+    with tempfile.TemporaryDirectory() as folder, streamed(small, chunk):
         found = read(Path(folder), made.text.encode(encoding), f"sales.csv{suffix}", **made.settings)
     event("in memory" if found.reader.small else "streamed")
     assert found.columns == tuple(made.names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +41,7 @@ def by_hand(text: bytes) -> bool:
 def test_the_check_agrees_with_reading_by_hand(text: bytes, cuts: list[int]) -> None:
     check = QuoteCheck(b",", b'"')
     places = [0, *sorted(cuts), len(text)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         check.feed(text[start:end])
     assert check.well_formed() == by_hand(text)
 

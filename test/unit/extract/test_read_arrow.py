@@ -29,6 +29,12 @@ from .reading import collect, source_settings, version_of, write
         ("x", pa.dictionary(pa.int8(), pa.string()), "x"),
         (Decimal("1.10"), pa.decimal128(9, 2), "1.10"),
         (Decimal("-5E+1"), pa.decimal128(9, 0), "-50"),
+        (Decimal("0.0000001"), pa.decimal128(9, 7), "0.0000001"),
+        (
+            Decimal("123456789012345678901234567890.1234567890"),
+            pa.decimal256(45, 10),
+            "123456789012345678901234567890.1234567890",
+        ),
         (-7, pa.int64(), "-7"),
         (1.5, pa.float64(), "1.5"),
         (0.1, pa.float32(), "0.1"),

@@ -14,7 +14,7 @@ from systock.extract import read_csv
 from systock.extract.batch import FileRejected
 from systock.extract.extract_files import read_file
 
-from .reading import read, source_settings, version_of, write
+from .reading import read, source_settings, streamed, version_of, write
 
 
 def test_values_are_kept_to_the_letter_and_null_is_not_empty(tmp_path: Path) -> None:
@@ -37,6 +37,13 @@ def test_without_a_header_the_settings_name_the_columns(tmp_path: Path) -> None:
     found = read(tmp_path, "1;2\n3;4\n", header=False, columns=["a", "b"])
     assert found.columns == ("a", "b")
     assert found.rows == {1: ("1", "2"), 2: ("3", "4")}
+
+
+def test_without_a_header_the_first_record_is_judged_like_the_others(tmp_path: Path) -> None:
+    found = read(tmp_path, '"x"y;2\n3;4\n5\n', header=False, columns=["a", "b"])
+    assert found.rows == {2: ("3", "4")}
+    assert list(found.malformed) == [1, 3]
+    assert read(tmp_path, "\n", header=False, columns=["a", "b"]).rows == {}
 
 
 def test_junk_above_and_below_is_passed_over_and_counted_in_the_row_numbers(tmp_path: Path) -> None:
@@ -82,6 +89,13 @@ def test_an_unclosed_quote_rejects_the_file_and_names_the_row(tmp_path: Path) ->
     with pytest.raises(FileRejected, match="never closed") as caught:
         read(tmp_path, 'a,b\n1,2\n3,"x\n4,5\n')
     assert caught.value.where == "sales.csv, row 3"
+
+
+@pytest.mark.parametrize("content", ['a,"b\n1,2\n3,4\n', 'a,"b\n1,2\n3,"x"\n', '"a"x,b\n1,2\n'])
+def test_wrong_quotes_in_the_header_do_not_swallow_lines(tmp_path: Path, content: str) -> None:
+    with pytest.raises(FileRejected, match="quote in the header") as caught:
+        read(tmp_path, content)
+    assert caught.value.where == "sales.csv, row 1"
 
 
 def test_without_quoting_a_quote_is_a_character(tmp_path: Path) -> None:
@@ -169,21 +183,17 @@ def test_a_line_of_fifty_megabytes_in_the_midst_of_a_stream(tmp_path: Path) -> N
 
 def test_a_record_over_the_limit_is_refused_with_its_row(tmp_path: Path) -> None:
     content = "a,b\n1,2\n" + "3," + "x" * 5_000 + "\n"
-    small = patch("systock.extract.text_stream.SMALL_BYTES", 100)
-    chunk = patch("systock.extract.text_stream.CHUNK", 64)
-    with small, chunk, patch.object(read_csv, "CHUNK", 64), patch.object(read_csv, "MAX_RECORD_BYTES", 1024):
-        with pytest.raises(FileRejected, match="longer than") as caught:
-            read(tmp_path, content)
+    limit = patch.object(read_csv, "MAX_RECORD_BYTES", 1024)
+    with streamed(100, 64), limit, pytest.raises(FileRejected, match="longer than") as caught:
+        read(tmp_path, content)
     assert caught.value.where == "sales.csv, row 3 or later"
 
 
 def test_a_wrong_delimiter_does_not_gather_the_file_in_memory(tmp_path: Path) -> None:
     content = "a;b\n" + "1;2;3\n" * 2_000
-    small = patch("systock.extract.text_stream.SMALL_BYTES", 100)
-    chunk = patch("systock.extract.text_stream.CHUNK", 64)
-    with small, chunk, patch.object(read_csv, "CHUNK", 64), patch.object(read_csv, "MAX_MALFORMED_BYTES", 1024):
-        with pytest.raises(FileRejected, match="lines in a row have not the 2 columns"):
-            read(tmp_path, content)
+    limit = patch.object(read_csv, "MAX_MALFORMED_BYTES", 1024)
+    with streamed(100, 64), limit, pytest.raises(FileRejected, match="lines in a row have not the 2 columns"):
+        read(tmp_path, content)
 
 
 def test_a_delimiter_that_is_no_single_byte_is_a_wrong_setting(tmp_path: Path) -> None:
@@ -196,8 +206,7 @@ def test_a_crlf_in_a_value_survives_the_end_of_a_block(tmp_path: Path) -> None:
     # pyarrow drops a "\n" that begins a block behind a "\r" that ends one, in quotes as well.
     content = "a,b\n" + '1,"x\r\ny"\n' * 200
     for chunk in range(20, 40):
-        small = patch("systock.extract.text_stream.SMALL_BYTES", 100)
-        with small, patch("systock.extract.text_stream.CHUNK", chunk), patch.object(read_csv, "CHUNK", chunk):
+        with streamed(100, chunk):
             found = read(tmp_path, content)
         assert set(found.rows.values()) == {("1", "x\r\ny")}
         assert len(found.rows) == 200

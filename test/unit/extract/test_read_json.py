@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from systock.extract import read_json
 from systock.extract.batch import FileRejected
 
-from .reading import read
+from .reading import read, streamed
 
 DOCUMENT = '[{"id": 007.0, "n": 1.10}, {"id": 2}]'
 
@@ -114,9 +114,9 @@ def test_a_document_over_the_limit_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_is_refused(tmp_path: Path) -> None:
-    with patch.object(read_json, "MAX_RECORD_BYTES", 10), pytest.raises(FileRejected, match="longer than"):
-        with patch("systock.extract.text_stream.SMALL_BYTES", 20), patch("systock.extract.text_stream.CHUNK", 8):
-            read(tmp_path, '{"a":1}\n' + "x" * 100, "x.jsonl")
+    limit = patch.object(read_json, "MAX_RECORD_BYTES", 10)
+    with streamed(20, 8), limit, pytest.raises(FileRejected, match="longer than"):
+        read(tmp_path, '{"a":1}\n' + "x" * 100, "x.jsonl")
 
 
 JSON = st.recursive(
@@ -142,11 +142,7 @@ def test_every_value_is_kept(
     expected = {row: tuple(kept(found.get(name)) for name in names) for row, found in enumerate(objects, 1)}
     document = json.dumps(objects, ensure_ascii=ascii_only, indent=chunk % 3 or None)
     lines = "".join(json.dumps(found, ensure_ascii=ascii_only) + "\n" for found in objects) or "\n"
-    with (
-        patch("systock.extract.text_stream.SMALL_BYTES", 20),
-        patch("systock.extract.text_stream.CHUNK", chunk),
-        patch.object(read_json, "_BATCH_ROWS", 2),
-    ):
+    with streamed(20, chunk), patch.object(read_json, "_BATCH_ROWS", 2):
         whole = read(folder, document, "x.json")
         assert (whole.columns, whole.rows) == (tuple(names), expected)
         if objects:

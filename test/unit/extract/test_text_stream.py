@@ -13,7 +13,7 @@ import pytest
 from systock.extract.batch import FileChanging, FileRejected
 from systock.extract.extract_files import read_file
 
-from .reading import collect, read, source_settings, version_of, write
+from .reading import collect, read, source_settings, streamed, version_of, write
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,7 @@ from .reading import collect, read, source_settings, version_of, write
 )
 @pytest.mark.parametrize("small", [4, 16 << 20])
 def test_the_encoding_is_found_or_set(tmp_path: Path, content: bytes, settings: dict[str, str], small: int) -> None:
-    chunk = 40
-    with patch("systock.extract.text_stream.SMALL_BYTES", small), patch("systock.extract.text_stream.CHUNK", chunk):
+    with streamed(small, 40):
         found = read(tmp_path, content, **settings)
     assert found.columns == ("id", "name")
     assert found.rows == {2: ("1", "Café €")}
@@ -39,7 +38,7 @@ def test_the_encoding_is_found_or_set(tmp_path: Path, content: bytes, settings: 
 
 def test_one_byte_far_down_makes_the_whole_file_cp1252(tmp_path: Path) -> None:
     lines = "1,é\n".encode() * 100 + b"2,\xe9\n"
-    with patch("systock.extract.text_stream.SMALL_BYTES", 50), patch("systock.extract.text_stream.CHUNK", 33):
+    with streamed(50, 33):
         found = read(tmp_path, b"id,name\n" + lines)
     assert found.rows[2] == ("1", "Ã©")
     assert found.rows[102] == ("2", "é")
@@ -53,9 +52,8 @@ def test_bytes_of_no_encoding_reject_the_file_and_name_the_row(tmp_path: Path) -
 
 def test_bytes_that_a_set_encoding_does_not_know_reject_the_file(tmp_path: Path) -> None:
     for small in (4, 16 << 20):
-        with patch("systock.extract.text_stream.SMALL_BYTES", small), patch("systock.extract.text_stream.CHUNK", 11):
-            with pytest.raises(FileRejected, match=r"0xE9 is not utf-8") as caught:
-                read(tmp_path, b"id,name\n1,x\n2,\xe9x\n", encoding="utf-8")
+        with streamed(small, 11), pytest.raises(FileRejected, match="0xE9 is not utf-8") as caught:
+            read(tmp_path, b"id,name\n1,x\n2,\xe9x\n", encoding="utf-8")
         assert caught.value.where == "sales.csv, row 3"
         assert caught.value.todo and "encoding" in caught.value.todo
 
@@ -90,7 +88,7 @@ def test_damaged_compressed_data_are_rejected(tmp_path: Path) -> None:
     # Within the data, and in the checksum at the end.
     for place in (200, len(whole) - 6):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
-        with pytest.raises(FileRejected, match="damaged|end in the middle"):
+        with pytest.raises(FileRejected, match=r"damaged|end in the middle"):
             read_file(version_of(path, tmp_path), table, tmp_path)
 
 
@@ -110,7 +108,7 @@ def test_a_large_compressed_file_is_streamed(tmp_path: Path) -> None:
     with pa.CompressedOutputStream(str(path), "zstd") as out:
         out.write(text)
     table = source_settings(sales={"path": path.name}).tables["sales"]
-    with patch("systock.extract.text_stream.SMALL_BYTES", 1000), patch("systock.extract.text_stream.CHUNK", 4096):
+    with streamed(1000, 4096):
         reader = read_file(version_of(path, tmp_path), table, tmp_path)
         assert not reader.small
         assert len(collect(reader).rows) == 50_000
@@ -156,7 +154,9 @@ def test_a_file_that_the_disk_does_not_give_is_tried_at_every_run(tmp_path: Path
     path = write(tmp_path / "sales.csv", "a\n1\n")
     table = source_settings(sales={"path": "sales.csv"}).tables["sales"]
     version = version_of(path, tmp_path)
-    with patch("systock.extract.text_stream.open", side_effect=PermissionError(13, "Permission denied"), create=True):
-        with pytest.raises(FileRejected, match="Permission denied") as caught:
-            read_file(version, table, tmp_path)
+    denied = patch(
+        "systock.extract.text_stream.open", side_effect=PermissionError(13, "Permission denied"), create=True
+    )
+    with denied, pytest.raises(FileRejected, match="Permission denied") as caught:
+        read_file(version, table, tmp_path)
     assert caught.value.again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # The oldest DuckDB that shall open our files; newer storage features stay off.
 STORAGE_VERSION = "v1.0.0"
 
+_PART = re.compile(r"[^'\"\n]*/bronze/[^'\"\n]*\.parquet")
 _DISK_SAYS = ("no space left", "disk quota", "read-only file system", "permission denied", "input/output error")
 
 
@@ -272,6 +274,11 @@ def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> Syst
         return StorageError(
             f"the disk refused: {first}", where=where, todo="Free space or mend permissions, run again."
         )
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and (found := _PART.search(text)):
+        return IntegrityError(
+            f"a part of bronze is missing or damaged: {first}", where=found[0], state="What is published stays in place.",
+            todo="Put back a copy of this file, or of the .systock/bronze folder, then run again.",
+        )  # fmt: skip
     if sql is None and isinstance(error, duckdb.IOException) and "cannot open" in low:
         what = f"the database file cannot be opened: {first}"
         return StorageError(what, where=where, todo="Look at its path and permissions.")

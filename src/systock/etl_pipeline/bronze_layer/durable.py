@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from systock.errors import StorageError
+from systock.errors import IntegrityError, StorageError
 
 _REFUSALS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then run again."),
@@ -45,7 +45,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         if what is None:
             raise
         raise StorageError(what, where=str(error.filename or path), state=_STATE, todo=todo) from error
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StorageError(
@@ -54,6 +54,11 @@ def storage_errors(path: Path) -> Iterator[None]:
                 state=_STATE,
                 todo="Try again when it is done.",
             ) from error
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise IntegrityError(
+                f"the landing log is damaged: {error}", where=str(path), state="What is published stays in place.",
+                todo="Put back a copy of the .systock/bronze folder, then run again.",
+            ) from error  # fmt: skip
         if code not in _SQLITE_REFUSALS:
             raise
         what, todo = _REFUSALS[_SQLITE_REFUSALS[code]]

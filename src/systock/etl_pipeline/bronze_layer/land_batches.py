@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,7 +87,11 @@ def land(
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
     """
-    return _Landing(project_dir, sources, log or open_log(project_dir), now).run(timezone, progress)
+    with ExitStack() as stack:
+        if log is None:
+            log = open_log(project_dir)
+            stack.callback(log.close)
+        return _Landing(project_dir, sources, log, now).run(timezone, progress)
 
 
 class _Landing:
@@ -143,6 +148,8 @@ class _Landing:
             whole.rejected += listing.rejected
             self._summary.unchanged += listing.unchanged
             self._summary.unmatched += listing.unmatched
+            for table, path in listing.gone:
+                self._stage.forget(name, table, path)
             for table, path in listing.waiting:
                 self._wait(name, table, path)
         return whole

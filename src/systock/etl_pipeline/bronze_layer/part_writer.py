@@ -88,10 +88,17 @@ class PartWriter:
         table = pa.Table.from_batches(self._held, schema)
         with storage_errors(self.path):
             if self._writer is None:
-                segment = self.path.with_suffix(f".{len(self._segments)}")
+                segment = self.path.with_name(f"{self.path.name}.{len(self._segments)}")
                 self._segments.append(segment)
                 self._writer = pq.ParquetWriter(
-                    segment, schema, compression="zstd", compression_level=1, use_dictionary=True, store_schema=False
+                    segment,
+                    schema,
+                    compression="zstd",
+                    compression_level=1,
+                    # Row numbers are all different, and rise: as differences they take next to nothing.
+                    use_dictionary=[name for name in schema.names if name != "_row"],
+                    column_encoding={"_row": "DELTA_BINARY_PACKED"},
+                    store_schema=False,
                 )
             end = table.num_rows if all_rows else table.num_rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS
             self._writer.write_table(table.slice(0, end), row_group_size=ROW_GROUP_ROWS)
@@ -119,7 +126,7 @@ class PartWriter:
 
     def _merge(self) -> None:
         """Write the segments again under the columns of the last one, which are the most."""
-        merged = PartWriter(self.path.with_suffix(".merged"), self.columns)
+        merged = PartWriter(self.path.with_name(f"{self.path.name}.merged"), self.columns)
         try:
             for batch in _stored_batches(self._segments, self.columns):
                 merged._hold(batch)

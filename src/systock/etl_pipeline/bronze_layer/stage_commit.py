@@ -80,6 +80,7 @@ class Stage:
         self._open: dict[tuple[str, str, tuple[str, ...]], tuple[str, PartWriter]] = {}
         self._files: list[tuple[object, ...]] = []
         self._cursors: list[tuple[str, str, str]] = []
+        self._gone: list[tuple[str, str, str]] = []
         self._since = time.monotonic()
         self._ids: set[str] = set()
         self._contents: dict[tuple[str, str, str], Batch] = {}
@@ -205,7 +206,8 @@ class Stage:
     def refused(self, version: FileVersion, error: FileRejected, settings: str) -> None:
         """The file cannot be read; it is tried again when it or its settings change."""
         size, modified = (-1, -1) if error.again else (version.size, version.modified_ns)
-        reason = f"{error.where}: {error.what}" if error.where not in (None, version.path) else error.what
+        place = (error.where or "").removeprefix(version.path).lstrip(", ")
+        reason = f"{place}: {error.what}" if place else error.what
         self._file(version, size, modified, reason, error.todo, settings)
 
     def _file(self, version: FileVersion, size: int, modified: int, *reason: str | None) -> None:
@@ -224,6 +226,10 @@ class Stage:
             refused_with,
         )
         self._files.append(row)
+
+    def forget(self, source: str, table: str, path: str) -> None:
+        """A refused file is no longer there."""
+        self._gone.append((source, table, path))
 
     def moved(self, source: str, table: str, cursor: str) -> None:
         """The next extraction of a table goes on from here."""
@@ -276,7 +282,7 @@ class Stage:
 
     def write(self) -> None:
         """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
-        if not (self._closed or self._files or self._cursors):
+        if not (self._closed or self._files or self._cursors or self._gone):
             return
         targets = {name: part.path for draft in self._closed for name, part in draft.parts.items()}
         with storage_errors(self._bronze):
@@ -286,10 +292,11 @@ class Stage:
             with self._log.transaction() as connection:
                 self._insert(connection)
             if targets:
-                (self._aside / _INTENT).unlink()
+                with suppress(OSError):  # It is landed; what is left here the next landing clears away.
+                    (self._aside / _INTENT).unlink()
         self.written += [draft.no for draft in self._closed]
         self._base += len(self._closed)
-        self._closed, self._files, self._cursors = [], [], []
+        self._closed, self._files, self._cursors, self._gone = [], [], [], []
         self._since = time.monotonic()
 
     def _move(self, targets: dict[str, Path]) -> None:
@@ -341,6 +348,8 @@ class Stage:
                         batch.repeat_of,
                     ),
                 )
+        forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND reason IS NOT NULL"
+        connection.executemany(forgotten, self._gone)
         connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
         connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)
 

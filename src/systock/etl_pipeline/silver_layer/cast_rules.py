@@ -63,19 +63,25 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         wide, narrow = f"TRY_CAST({text} AS {_WIDE})", f"TRY_CAST({text} AS {target})"
         short = f"(strpos({text}, '.') = 0 OR length({text}) - strpos({text}, '.') <= 18)"
         seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR TRY_CAST({text} AS DOUBLE) = 0)"
-        return f"CASE WHEN {plain} THEN TRY_CAST({value} AS {target}) WHEN {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
+        digits = f"regexp_full_match({text}, '[0-9.eE+-]+')"
+        usual = f"WHEN {plain} THEN TRY_CAST({value} AS {target})"
+        return f"CASE {usual} WHEN {digits} AND {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
     if wanted in ("integer", "bigint"):
         return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST({text} AS {target}) END"
     if wanted == "date":
         return f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
+    # Years of four digits before 9999: what lies beyond is no instant of trade, and no engine's calendar agrees on it.
+    in_era = f"{value} >= '0' AND {value} < '9999'"
+    iso = f"regexp_matches({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}') AND {text} < '9999'"
     if wanted == "timestamp":
-        usual = f"WHEN {value} LIKE '____-__-__ __:__:__' THEN TRY_CAST({value} AS TIMESTAMP)"
-        local = f"length({text}) >= 16 AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]')"
+        usual = f"WHEN {value} LIKE '____-__-__ __:__:__' AND {in_era} THEN TRY_CAST({value} AS TIMESTAMP)"
+        local = f"{iso} AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]')"
         return f"CASE {usual} WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) END"
     if wanted == "timestamptz":
-        zoned = f"length({text}) >= 17 AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
-        usual = f"WHEN {value} LIKE '____-__-__T__:__:__Z' THEN TRY_CAST({value} AS TIMESTAMPTZ)"
-        return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+        usual = f"WHEN {value} LIKE '____-__-__T__:__:__Z' AND {in_era} THEN TRY_CAST({value} AS TIMESTAMPTZ)"
+        zoned = f"{iso} AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+        seconds = f"regexp_replace({text}, '^(.{{10}}.[0-9]{{2}}:[0-9]{{2}})([Zz+-])', '\\1:00\\2')"
+        return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({seconds} AS TIMESTAMPTZ) END"
     return f"TRY_CAST({text} AS {target})"
 
 
@@ -105,7 +111,7 @@ def _cast_rule_name(value: str, given: str, wanted: str) -> str:
         return literal(hint)
     text = f"CAST({value} AS VARCHAR)"
     return (
-        f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NULL OR NOT isfinite(TRY_CAST({text} AS DOUBLE)) THEN 'no number' "
+        f"CASE WHEN NOT regexp_full_match(trim({text}), '[0-9.eE+-]+') OR TRY_CAST({text} AS DOUBLE) IS NULL OR NOT isfinite(TRY_CAST({text} AS DOUBLE)) THEN 'no number' "
         f"WHEN TRY_CAST({text} AS {engine_type(wanted)}) IS NULL THEN 'too wide for {wanted}' "
         f"ELSE 'more decimals than {wanted} holds: round it in the mapping' END"
     )
@@ -144,4 +150,6 @@ def error_number_sql(rules: Sequence[Rule]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    """The text of a CHECK in one short line."""
+    line = re.sub(r"\s+", " ", text).strip()
+    return line if len(line) <= 120 else f"{line[:119]}…"

@@ -108,7 +108,7 @@ class Conforming:
         error = (
             f"CASE WHEN is_deleted THEN CASE WHEN {key_error} THEN {missing_key} END ELSE {error_number_sql(rules)} END"
         )
-        return f"""SELECT *, coalesce(updated_at, line_version_at) AS version_at, {error} AS _error
+        return f"""SELECT *, coalesce(line_starts_at, updated_at, line_version_at) AS version_at, {error} AS _error
             FROM (SELECT *, {", ".join(typed)} FROM {mapped})"""
 
     def _describe(self, rules: list, types: MappingOf[str, str], missing_key: int) -> None:  # type: ignore[type-arg]

@@ -60,7 +60,7 @@ def _set_aside(
     source, table, entity = mapping.source, mapping.driving, mapping.entity
     quarantine.add(engine, source, table, entity, """
         SELECT _batch_no AS batch_no, _row AS row_no, _reason AS rule, NULL AS column_name, _malformed AS value, _malformed AS raw,
-            known_at AS landed_at, known_at AS known_from_at
+            _known_at AS landed_at, _known_at AS known_from_at
         FROM line WHERE _malformed IS NOT NULL""")  # fmt: skip
     engine.execute("""CREATE OR REPLACE TEMP TABLE odd_place AS
         SELECT _batch_no, _row, FALSE AS is_tied FROM conformed WHERE _error IS NOT NULL

@@ -10,7 +10,7 @@ from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine
 from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
 from systock.etl_pipeline.silver_layer.conform import Conforming
-from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql, lines_relation
+from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, MappingSql, lines_relation
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
 from systock.etl_pipeline.silver_layer.versions import FOREVER, content_text, listed, replace
 
@@ -40,22 +40,59 @@ def conform_stored(
     conforming = Conforming(mapping, contract, source)
     types = conforming.mapped_types(engine, mapping.fresh)
     # Rows that no single line stands for (combined ones) take the commit's instant and no place.
-    carried = f"""SELECT * EXCLUDE (line_is_deleted, _batch_no, _row, _extracted_at, line_version_at),
-        coalesce(CAST(line_is_deleted AS BOOLEAN), FALSE) AS is_deleted, {now} AS known_at,
-        coalesce(CAST(_batch_no AS INTEGER), 0) AS _batch_no, coalesce(CAST(_row AS BIGINT), 0) AS _row,
-        coalesce(CAST(_extracted_at AS TIMESTAMPTZ), {now}) AS _extracted_at, coalesce(CAST(line_version_at AS TIMESTAMPTZ), {now}) AS line_version_at FROM"""
+    place = {
+        "is_deleted": ("_line_is_deleted", "BOOLEAN", "FALSE"), "_batch_no": ("_batch_no", "INTEGER", "0"), "_row": ("_row", "BIGINT", "0"),
+        "_extracted_at": ("_extracted_at", "TIMESTAMPTZ", now), "line_version_at": ("_line_version_at", "TIMESTAMPTZ", now),
+        "line_starts_at": ("_line_starts_at", "TIMESTAMPTZ", "NULL"),
+    }  # fmt: skip
+    told = ", ".join(
+        f"coalesce(CAST({name} AS {type_}), {none}) AS {as_}" for as_, (name, type_, none) in place.items()
+    )
+    carried = f"SELECT * EXCLUDE ({', '.join(PLACE)}), {told}, {now} AS known_at FROM"
     engine.execute(f"CREATE OR REPLACE TEMP TABLE mapped_before AS {carried} ({mapping.stale})")
     engine.execute(f"CREATE OR REPLACE TEMP TABLE mapped_now AS {carried} ({mapping.fresh})")
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE touched_identity AS
         SELECT DISTINCT {listed(conforming.versions.identity)}, {now} AS known_at FROM ({conforming.typed_sql("mapped_before", types)})""")
     typed = conforming.typed_sql("mapped_now", types)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE conformed AS {_one_row_per_identity(conforming, typed)}")
-    place = "version_at, is_deleted, _extracted_at, known_at, _batch_no, _row"
     engine.execute(
-        f"CREATE OR REPLACE TEMP VIEW candidate AS SELECT {conforming.content_list}, {place} FROM conformed WHERE outcome = 'kept'"
+        f"CREATE OR REPLACE TEMP VIEW candidate AS SELECT {conforming.content_list}, version_at, is_deleted, _extracted_at, known_at, _batch_no, _row FROM conformed WHERE outcome = 'kept'"
     )
     replace(engine, conforming.versions, "candidate", "touched_identity")
     _set_aside(engine, conforming, mapping, now, types)
+    if not mapping.combines:
+        _count(engine, mapping, stored[mapping.driving], now)
+
+
+def lines_without_row(engine: Engine, mapping: MappingSql, stored: StoredTable) -> int:
+    """How many lines of the driving table are in no row now: nothing to join with yet, or left out by the mapping."""
+    [(count,)] = engine.rows(f"""SELECT count(*) FROM {stored.versions.name} AS l
+        WHERE l.known_to_at = {FOREVER} AND NOT l.is_deleted
+            AND NOT EXISTS (SELECT 1 FROM silver.{mapping.entity}__versions AS v WHERE v.source_name = '{mapping.source}'
+                AND v.known_to_at = {FOREVER} AND v._batch_no = l._batch_no AND v._row = l._row)
+            AND NOT EXISTS (SELECT 1 FROM silver.quarantine AS q WHERE q.source_name = '{mapping.source}' AND q.entity = '{mapping.entity}'
+                AND q.known_to_at = {FOREVER} AND q.batch_no = l._batch_no AND q.row_no = l._row)""")
+    return int(count)
+
+
+def _count(engine: Engine, mapping: MappingSql, stored: StoredTable, now: str) -> None:
+    """Count what became, at this commit, of the driving lines that it brought; a line that yields no row yet is left out."""
+    term = {
+        "kept": "'kept'", "unchanged": "NULL", "superseded": "'superseded'", "duplicates": "'duplicate'", "quarantined": "'set aside'",
+        "left_out": "'none'",
+    }  # fmt: skip
+    engine.execute(f"""INSERT INTO meta.row_count
+        WITH fate AS (
+            SELECT l._batch_no, l._row, CASE
+                WHEN bool_or(c.outcome = 'kept') THEN 'kept' WHEN bool_or(c.outcome IN ('wrong', 'tied')) THEN 'set aside'
+                WHEN bool_or(c.outcome = 'duplicate') THEN 'duplicate' WHEN bool_or(c.outcome = 'superseded') THEN 'superseded'
+                ELSE 'none' END AS term
+            FROM {stored.versions.name} AS l LEFT JOIN conformed AS c ON c._batch_no = l._batch_no AND c._row = l._row
+            WHERE l.known_from_at = {now} AND NOT l.is_deleted GROUP BY ALL
+        )
+        SELECT _batch_no, '{mapping.source}', '{mapping.entity}', {now}, count(*),
+            {", ".join(f"count(*) FILTER (WHERE term = {value})" for value in term.values())}
+        FROM fate GROUP BY _batch_no""")
 
 
 def _line_relations(engine: Engine, name: str, table: StoredTable, history: bool, now: str) -> bool:
@@ -75,16 +112,17 @@ def _line_relations(engine: Engine, name: str, table: StoredTable, history: bool
 
 
 def _one_row_per_identity(conforming: Conforming, typed: str) -> str:
-    """Typed rows with their outcome: several rows of one identity are repeats, superseded, or a contradiction."""
+    """Typed rows with their outcome: of several rows of one identity the later instant, then the later extraction counts."""
     identity = listed(conforming.versions.identity)
     return f"""
         SELECT *, CASE
-            WHEN _error IS NOT NULL THEN 'wrong' WHEN repeat_no > 1 THEN 'duplicate' WHEN updated_at IS DISTINCT FROM last_instant THEN 'superseded'
-            WHEN count(*) FILTER (WHERE repeat_no = 1 AND _error IS NULL AND updated_at IS NOT DISTINCT FROM last_instant) OVER (PARTITION BY {identity}) > 1 THEN 'tied'
+            WHEN _error IS NOT NULL THEN 'wrong' WHEN repeat_no > 1 THEN 'duplicate' WHEN standing > 1 THEN 'superseded'
+            WHEN count(*) FILTER (WHERE repeat_no = 1 AND standing = 1 AND _error IS NULL) OVER (PARTITION BY {identity}) > 1 THEN 'tied'
             ELSE 'kept' END AS outcome
         FROM (
-            SELECT *, max(updated_at) FILTER (WHERE _error IS NULL) OVER (PARTITION BY {identity}) AS last_instant,
-                row_number() OVER (PARTITION BY {identity}, _error IS NULL, said ORDER BY _batch_no, _row) AS repeat_no
+            SELECT *,
+                rank() OVER (PARTITION BY {identity}, _error IS NULL ORDER BY updated_at DESC NULLS LAST, line_version_at DESC) AS standing,
+                row_number() OVER (PARTITION BY {identity}, _error IS NULL, said ORDER BY line_version_at DESC, _batch_no, _row) AS repeat_no
             FROM (SELECT *, {content_text(conforming.versions)} AS said FROM ({typed})))"""
 
 

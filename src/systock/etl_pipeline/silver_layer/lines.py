@@ -14,24 +14,26 @@ if TYPE_CHECKING:
 
 
 def line_view(engine: Engine, name: str, bronze: Path, batches: Sequence[Batch], columns: Iterable[str]) -> None:
-    """Make the temporary view `name`: the landed columns plus _file, _extracted_at, known_at, line_version_at.
+    """Make the temporary view `name`: the landed columns plus _file, _extracted_at and _known_at of their batch.
 
+    batches: those to read, with the part that holds their rows; one that repeats another reads that one's rows as its own.
     columns: those that must be there, NULL where no file of these batches has them.
     """
-    landed = {column.lower(): column for batch in batches for column in batch.columns}
-    absent = [column for column in sorted(columns) if column.lower() not in landed]
+    landed = {column.lower() for batch in batches for column in batch.columns}
+    absent = [column for column in sorted({name.lower() for name in columns}) if column not in landed]
     nulls = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(column)}" for column in absent)
     parts = sorted({str(bronze / batch.part) for batch in batches if batch.part})
     if parts:
         rows = f"read_parquet([{', '.join(literal(part) for part in parts)}], union_by_name = true)"
+        read_as = ", ".join(f"({batch.repeat_of or batch.no}, {batch.no})" for batch in batches if batch.part)
     else:  # only repeats and empty files: no line, but the same shape
         rows = "(SELECT CAST(NULL AS INTEGER) AS _batch_no, CAST(NULL AS BIGINT) AS _row, CAST(NULL AS VARCHAR) AS _malformed, CAST(NULL AS VARCHAR) AS _reason WHERE FALSE)"
-    wanted = {batch.no for batch in batches if batch.part}
-    # A part may hold batches of the same commit only, all of them pending together.
+        read_as = "(0, 0)"
     engine.execute(f"""CREATE OR REPLACE TEMP VIEW {name} AS
-        SELECT p.*{nulls}, b.path AS _file, b.extracted_at AS _extracted_at, b.known_at, b.extracted_at AS line_version_at
-        FROM {rows} AS p JOIN meta.batch AS b ON b.batch_no = p._batch_no
-        WHERE p._batch_no BETWEEN {min(wanted, default=0)} AND {max(wanted, default=0)}""")
+        SELECT p.* REPLACE (r.batch_no AS _batch_no){nulls}, b.path AS _file, b.extracted_at AS _extracted_at, b.known_at AS _known_at
+        FROM {rows} AS p
+        JOIN (VALUES {read_as}) AS r (read_no, batch_no) ON r.read_no = p._batch_no
+        JOIN meta.batch AS b ON b.batch_no = r.batch_no""")
 
 
 def raw_text_sql(batches: Sequence[Batch], lines: str) -> str:

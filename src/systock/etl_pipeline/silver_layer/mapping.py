@@ -109,10 +109,15 @@ def _load(
     outputs = tuple(projection.alias_or_name for projection in select.selects)
     _check_outputs(outputs, contracts[entity], select, where)
     settings = sources[source].tables
-    return Mapping(
-        source, entity, path, select, raw_tables, outputs,
-        row_wise=_is_row_wise(select, raw_tables, settings, contracts[entity], outputs),
-    )  # fmt: skip
+    row_wise = _is_row_wise(select, raw_tables, settings, contracts[entity], outputs)
+    instant = settings[raw_tables[0]].updated_at
+    if row_wise and instant and "updated_at" not in outputs:  # stored lines are ordered by it before they are mapped
+        raise DefinitionError(
+            f"the settings say that {instant!r} orders the lines of {raw_tables[0]}, but the mapping has no updated_at",
+            where=where,
+            todo=f"Add {instant} AS updated_at (with its offset; local_to_utc({instant}, 'Zone/City') for a wall clock).",
+        )
+    return Mapping(source, entity, path, select, raw_tables, outputs, row_wise)
 
 
 def _parse(text: str, where: str) -> exp.Select:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Mapped columns carry this before their name until they are cast.
 RAW_PREFIX = "mapped_"
 #: Columns of a stored line that a mapping carries through beside its own.
-PLACE = ("_batch_no", "_row", "_extracted_at", "line_version_at", "line_is_deleted")
+PLACE = ("_batch_no", "_row", "_extracted_at", "_line_version_at", "_line_is_deleted", "_line_starts_at")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class MappingSql:
     columns: raw table → the columns read of it. Row-wise: `rows` and `odd_rows` are the mapping over the relations line
     and odd_line, presence the raw columns that its WHERE reads. Otherwise: inputs are (relation, raw table, with all
     versions?), touched says per input which keys its changed lines touch (NULL: the whole is mapped anew), stale and fresh
-    are the touched rows as they were and are; the relations are those of lines_before, lines_after and lines_changed.
+    are the touched rows as they were and are. combines: may a row stand for several lines?
+    The relations are those of lines_before, lines_after and lines_changed.
     """
 
     source: str
@@ -44,6 +45,7 @@ class MappingSql:
     presence: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str, bool], ...] = ()
     touched: dict[str, list[str]] | None = None
+    combines: bool = False
     stale: str = ""
     fresh: str = ""
 
@@ -104,9 +106,12 @@ def _over_lines(mapping: Mapping, lines: str) -> str:
     left_out = exp.alias_(
         exp.Not(this=exp.Coalesce(this=exp.paren(condition), expressions=[exp.false()])), "is_deleted"
     )
-    place = [
-        exp.column(name, table=alias) for name in ("_extracted_at", "known_at", "_batch_no", "_row", "line_version_at")
+    place: list[exp.Expr] = [exp.column(name, table=alias) for name in ("_extracted_at", "_batch_no", "_row")]
+    place += [
+        exp.alias_(exp.column(name, table=alias), as_)
+        for name, as_ in (("_known_at", "known_at"), ("_extracted_at", "line_version_at"))
     ]
+    place.append(exp.alias_(exp.cast(exp.null(), "timestamptz"), "line_starts_at"))
     return compile_sql(select.select(left_out, *place).where(exp.column("_malformed", table=alias).is_(exp.null())))
 
 
@@ -121,9 +126,8 @@ def _stored(
     mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
 ) -> dict[str, Any]:
     select = _prefixed(mapping)
-    if (
-        contract.history == "valid time"
-    ):  # the driving table's lines stand with all their versions, joined ones as they are now
+    if contract.history == "valid time":
+        # The driving table's lines stand with all their versions, joined ones as they are now.
         first = next(t for t in (select.args.get("from_") or select.args["from"]).find_all(exp.Table))
         first.replace(
             exp.alias_(exp.to_table(f"history.{mapping.source}__{mapping.driving}"), first.alias_or_name, table=True)
@@ -134,13 +138,18 @@ def _stored(
         (name, name.partition(".")[2].removeprefix(f"{mapping.source}__"), name.startswith("history."))
         for name in names
     )
-    schema = {name: list(dict.fromkeys([*keys[raw], *columns[raw], *RAW_EXTRAS, *PLACE])) for name, raw, _ in inputs}
+    schema = {
+        name: list(dict.fromkeys([*(key.lower() for key in keys[raw]), *columns[raw], *RAW_EXTRAS, *PLACE]))
+        for name, raw, _ in inputs
+    }
     key = [RAW_PREFIX + name for name in contract.primary_key if name in mapping.outputs]
     plan = plan_refresh(select, [projection.alias_or_name for projection in select.selects], key, schema)
+    combines = bool(select.args.get("group") or select.args.get("distinct") or select.ctes)
     then, now = ({name: lines_relation(kind, name) for name in names} for kind in ("before", "after"))
     if plan.whole:
         return {
             "inputs": inputs,
+            "combines": combines,
             "touched": None,
             "stale": compile_sql(_over(select, then)),
             "fresh": compile_sql(_over(select, now)),
@@ -154,7 +163,7 @@ def _stored(
         for name in names
     }
     stale, fresh = (compile_sql(plan.recompute("touched_key", relation)) for relation in (then, now))
-    return {"inputs": inputs, "touched": touched, "stale": stale, "fresh": fresh}
+    return {"inputs": inputs, "combines": combines, "touched": touched, "stale": stale, "fresh": fresh}
 
 
 def _over(select: exp.Select, relation: MappingOf[str, str]) -> exp.Select:
@@ -183,7 +192,7 @@ def _with_place(select: exp.Select) -> exp.Select:
         or any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in select.selects)
     ):
         place = [
-            exp.func("bool_and" if name == "line_is_deleted" else "max", column)
+            exp.func("bool_and" if name == "_line_is_deleted" else "max", column)
             for name, column in zip(PLACE, place, strict=True)
         ]
     return select.select(*(exp.alias_(column, name) for name, column in zip(PLACE, place, strict=True)))

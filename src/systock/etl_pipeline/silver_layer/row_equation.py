@@ -13,7 +13,7 @@ def record(engine: Engine, source: str, entity: str, batches: str) -> None:
     """Store the terms of the batches in relation `batches` (batch_no), and raise IntegrityError where they don't add up.
 
     Reads `merged_count` (from versions), the quarantine and `left_out_count (_batch_no, lines)`; a batch that repeats
-    the content of an earlier one was not landed again: its lines are unchanged.
+    the content of an earlier one, and was not read again, has only unchanged lines.
     """
     engine.execute(f"""INSERT INTO meta.row_count
         WITH term AS (
@@ -29,7 +29,7 @@ def record(engine: Engine, source: str, entity: str, batches: str) -> None:
             FROM term GROUP BY batch_no
         )
         SELECT b.batch_no, '{source}', '{entity}', b.known_at, b.lines,
-            {", ".join(f"coalesce(c.{t}, 0)" + (" + CASE WHEN b.repeat_of IS NULL THEN 0 ELSE b.lines END" if t == "unchanged" else "") for t in TERMS)}
+            {", ".join(f"coalesce(c.{t}, 0)" + (" + CASE WHEN b.repeat_of IS NULL OR c.batch_no IS NOT NULL THEN 0 ELSE b.lines END" if t == "unchanged" else "") for t in TERMS)}
         FROM meta.batch AS b LEFT JOIN counted AS c ON c.batch_no = b.batch_no
         WHERE b.batch_no IN (SELECT batch_no FROM {batches})""")
     broken = engine.rows(f"""SELECT r.batch_no, b.path, r.lines, {", ".join("r." + t for t in TERMS)}

@@ -39,33 +39,42 @@ class StoredTable:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(self.settings.key) or ("line_file", "line_row")
+        """The columns that identify a line, as stored."""
+        return tuple(_stored(name) for name in self.settings.key) or ("line_file", "line_row")
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The source's own columns that are stored, in small letters: engines fold case."""
+        return tuple(dict.fromkeys(name.lower() for name in (*self.settings.key, *self.columns)))
 
     @property
     def versions(self) -> VersionTable:
-        names = dict.fromkeys([*self.key, *self.columns])
-        columns = tuple((name, "text") for name in names)
+        """The table of versions; the source's columns stand in it as raw_…, apart from SyStock's own."""
+        names = dict.fromkeys([*self.key, *map(_stored, self.source_columns)])
+        columns = (*((name, "text") for name in names), ("line_updated_at", "timestamptz"))
         return VersionTable(
-            f'bronze."{self.source}__{self.table}"',
-            self.key,
-            (*columns, ("line_updated_at", "timestamptz")),
-            self.valid_time,
-            "line_updated_at",
+            f'bronze."{self.source}__{self.table}"', self.key, columns, self.valid_time, "line_updated_at"
         )
 
     def known_sql(self, condition: str, history: bool) -> str:
         """The lines as a mapping sees them; with history all versions (gone ones flagged), else the last of each key."""
-        versions = self.versions
-        latest = (
-            f"QUALIFY row_number() OVER (PARTITION BY {listed(self.key, 'v')} ORDER BY v.version_at DESC) = 1"
-            if self.valid_time and not history
-            else ""
+        by_key = f"PARTITION BY {listed(self.key, 'v')} ORDER BY v.version_at"
+        latest = f"QUALIFY row_number() OVER ({by_key} DESC) = 1" if self.valid_time and not history else ""
+        # A line that goes, or comes back, does so with the extraction, whatever instant the source states in it.
+        starts = (
+            f"CASE WHEN v.is_deleted OR lag(v.is_deleted) OVER ({by_key}) THEN v.version_at END" if history else "NULL"
         )
-        rows = f"SELECT * FROM {versions.name} AS v WHERE {condition} {latest}"
+        rows = f"SELECT *, CAST({starts} AS TIMESTAMPTZ) AS line_starts_at FROM {self.versions.name} AS v WHERE {condition} {latest}"
         present = "" if history else "WHERE NOT v.is_deleted"
-        return f"""SELECT {listed(tuple(dict.fromkeys([*self.settings.key, *self.columns])), "v")}{"," if self.settings.key or self.columns else ""}
-                b.path AS _file, v._row, v._extracted_at, v._batch_no, v.version_at AS line_version_at, v.is_deleted AS line_is_deleted
+        columns = "".join(f"v.{quoted(_stored(name))} AS {quoted(name)}, " for name in self.source_columns)
+        return f"""SELECT {columns}b.path AS _file, v._row, v._extracted_at, v._batch_no,
+                v.version_at AS _line_version_at, v.is_deleted AS _line_is_deleted, v.line_starts_at AS _line_starts_at
             FROM ({rows}) AS v JOIN meta.batch AS b ON b.batch_no = v._batch_no {present}"""
+
+
+def _stored(name: str) -> str:
+    """The stored column of a source's column."""
+    return f"raw_{name.lower()}"
 
 
 def create_stored(engine: Engine, table: StoredTable) -> None:
@@ -80,9 +89,16 @@ def store_lines(
     engine.execute("CREATE OR REPLACE TEMP TABLE pending_batch (batch_no INTEGER)")
     engine.execute(f"INSERT INTO pending_batch SELECT unnest([{', '.join(str(batch.no) for batch in batches)}])")
     landed = [batch for batch in batches if batch.part]
+    if table.settings.mode == "full":  # an extract that repeats the latest one, after it, says nothing new
+        latest = max((batch.extracted_at for batch in earlier), default=None)
+        landed = [
+            batch
+            for batch in landed
+            if batch.repeat_of is None or (latest is not None and batch.extracted_at <= latest)
+        ]
     _judged_lines(engine, bronze, table, landed)
     if table.settings.mode == "full":
-        _store_full(engine, bronze, table, landed, earlier)
+        _store_full(engine, bronze, table, landed, [batch for batch in [*earlier, *batches] if batch not in landed])
     else:
         merge(engine, table.versions, "stored_candidate")
     _set_aside(engine, table, landed)
@@ -92,16 +108,14 @@ def store_lines(
 
 def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequence[Batch]) -> None:
     """Make `stored_line`, with the rule that a line breaks, and the view `stored_candidate` of the sound ones."""
-    settings, versions = table.settings, table.versions
+    settings = table.settings
     wanted = {*settings.key, *table.columns, *([settings.updated_at] if settings.updated_at else [])}
     line_view(engine, "line", bronze, landed, wanted)
     updated = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamptz") if settings.updated_at else "NULL"
     local = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamp") if settings.updated_at else "NULL"
     # Without an offset the source's clock is only compared with itself, so any one zone orders it rightly.
     instant = f"coalesce({updated}, CAST({local} AS TIMESTAMPTZ))"
-    columns = [
-        f"l.{quoted(name)}" for name in versions.content if name not in ("line_file", "line_row", "line_updated_at")
-    ]
+    columns = [f"l.{quoted(name)} AS {quoted(_stored(name))}" for name in table.source_columns]
     if not settings.key:
         columns = ["l._file AS line_file", "CAST(l._row AS VARCHAR) AS line_row", *columns]
     missing = " ".join(
@@ -112,10 +126,12 @@ def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequ
         if settings.updated_at
         else ""
     )
+    # A full extract speaks for the instant at which it was taken.
+    instant_of_version = "l._extracted_at" if settings.mode == "full" else f"coalesce({instant}, l._extracted_at)"
     wrong = f"CASE {missing} {bad_instant} END" if missing or bad_instant else "NULL"
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE stored_line AS
-        SELECT {", ".join(columns)}, CAST({instant} AS TIMESTAMPTZ) AS line_updated_at, coalesce({instant}, l._extracted_at) AS version_at,
-            FALSE AS is_deleted, l._extracted_at, l.known_at, l._batch_no, l._row, {wrong} AS wrong_column
+        SELECT {", ".join(columns)}, CAST({instant} AS TIMESTAMPTZ) AS line_updated_at, {instant_of_version} AS version_at,
+            FALSE AS is_deleted, l._extracted_at, l._known_at AS known_at, l._batch_no, l._row, {wrong} AS wrong_column
         FROM line AS l WHERE l._malformed IS NULL""")
     engine.execute(
         "CREATE OR REPLACE TEMP VIEW stored_candidate AS SELECT * EXCLUDE (wrong_column) FROM stored_line WHERE wrong_column IS NULL"
@@ -178,9 +194,8 @@ def _next_extract(engine: Engine, versions: VersionTable, batch: Batch) -> None:
         if batch.complete
         else ""
     )
-    at = "n.version_at" if versions.valid_time else "n._extracted_at"
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_change AS
-        SELECT {listed(versions.content, "n")}, {at} AS version_at, FALSE AS is_deleted, n._extracted_at, n.known_at, n._batch_no, n._row
+        SELECT {listed(versions.content, "n")}, n.version_at, FALSE AS is_deleted, n._extracted_at, n.known_at, n._batch_no, n._row
         FROM sound_line AS n LEFT JOIN state_before AS o ON {same(versions.key, "n", "o")}
         WHERE n.outcome = 'kept' AND n.said IS DISTINCT FROM o.said
         {gone}""")
@@ -205,15 +220,19 @@ def _all_extracts(engine: Engine, bronze: Path, table: StoredTable, known: Seque
             FROM ({_one_line_per_key(table, "stored_candidate")}) AS s JOIN extract_no AS e ON e.batch_no = s._batch_no
             WHERE s.outcome = 'kept'
             WINDOW by_position AS (PARTITION BY {key} ORDER BY e.position)
-        ), with_absence AS (  -- the first complete extract after the sighting
-            SELECT s.*, (SELECT min(e.position) FROM extract_no AS e WHERE e.is_complete AND e.position > s.position) AS next_complete
+        ), with_absence AS (  -- the first complete extract after the sighting that does not hold the key, not even in a line set aside
+            SELECT s.*, (
+                SELECT min(e.position) FROM extract_no AS e
+                WHERE e.is_complete AND e.position > s.position
+                    AND NOT EXISTS (SELECT 1 FROM stored_line AS l WHERE l._batch_no = e.batch_no AND {same(versions.key, "l", "s")})
+            ) AS next_complete
             FROM sighting AS s
         ), flagged AS (
             SELECT *, next_complete IS NOT NULL AND (position_after IS NULL OR next_complete < position_after) AS goes_after,
                 position_before IS NULL OR said <> said_before OR coalesce(lag(next_complete < position_after) OVER (PARTITION BY {key} ORDER BY position), FALSE) AS appears
             FROM with_absence
         )
-        SELECT {first_content}, {"version_at" if versions.valid_time else "_extracted_at AS version_at"}, FALSE AS is_deleted,
+        SELECT {first_content}, version_at, FALSE AS is_deleted,
             _extracted_at, TIMESTAMPTZ '{now}' AS known_at, _batch_no, _row
         FROM flagged WHERE appears
         UNION ALL
@@ -253,7 +272,7 @@ def _set_aside(engine: Engine, table: StoredTable, batches: Sequence[Batch]) -> 
     entity = f"{table.table} {LINES}"
     quarantine.add(engine, table.source, table.table, entity, """
         SELECT _batch_no AS batch_no, _row AS row_no, _reason AS rule, NULL AS column_name, _malformed AS value, _malformed AS raw,
-            known_at AS landed_at, known_at AS known_from_at
+            _known_at AS landed_at, _known_at AS known_from_at
         FROM line WHERE _malformed IS NOT NULL AND _batch_no IN (SELECT batch_no FROM pending_batch)""")  # fmt: skip
     key = literal(table.key[0])
     said = " || ', ' || ".join(f"{literal(name + ' ')} || s.{quoted(name)}" for name in table.key)

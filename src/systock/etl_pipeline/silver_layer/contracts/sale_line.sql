@@ -34,5 +34,7 @@ CREATE TABLE silver.sale_line (
     CHECK (abs(CAST(quantity AS double precision) * CAST(unit_price_amount AS double precision)) < 10000000000000),
     CHECK (abs(quantity) < 10000000),
     CHECK (abs(discount_amount) < 10000000000000),
-    CHECK (abs(tax_amount) < 10000000000000)
+    CHECK (abs(tax_amount) < 10000000000000),
+    CHECK (sale_kind <> 'return' OR quantity <= 0),
+    CHECK (tax_amount = 0 OR unit_price_amount < 0 OR (quantity < 0) = (tax_amount < 0))
 );
