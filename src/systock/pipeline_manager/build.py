@@ -152,25 +152,24 @@ class Build:
         return built
 
     def _register(self, batches: Sequence[Batch]) -> None:
-        rows = [
-            (
-                b.no,
-                b.batch_id,
-                b.commit_no,
-                b.known_at,
-                b.source,
-                b.table,
-                b.mode,
-                b.path,
-                b.extracted_at,
-                b.lines,
-                b.malformed,
-                b.repeat_of,
-                b.complete,
-            )
-            for b in batches
-        ]
-        self.engine.insert("meta.batch", rows)
+        """List the batches in meta.batch."""
+        import pyarrow as pa
+
+        if not batches:
+            return
+        instant = pa.timestamp("us", "UTC")
+        columns = {
+            "batch_no": ([b.no for b in batches], pa.int32()), "batch_id": ([b.batch_id for b in batches], pa.string()),
+            "commit_no": ([b.commit_no for b in batches], pa.int32()), "known_at": ([b.known_at for b in batches], instant),
+            "source_name": ([b.source for b in batches], pa.string()), "table_name": ([b.table for b in batches], pa.string()),
+            "mode": ([b.mode for b in batches], pa.string()), "path": ([b.path for b in batches], pa.string()),
+            "extracted_at": ([b.extracted_at for b in batches], instant), "lines": ([b.lines for b in batches], pa.int64()),
+            "malformed": ([b.malformed for b in batches], pa.int64()), "repeat_of": ([b.repeat_of for b in batches], pa.int32()),
+            "is_complete": ([b.complete for b in batches], pa.bool_()),
+        }  # fmt: skip
+        self.engine.insert(
+            "meta.batch", pa.table({name: pa.array(values, type_) for name, (values, type_) in columns.items()})
+        )
 
     def _snapshots(self, batches: Sequence[Batch]) -> None:
         """Take in landed snapshots: the list of them, and the changes of each kind."""
@@ -303,7 +302,8 @@ class Build:
         return [dict(zip(("source", "entity", "lines", *row_equation.TERMS), row, strict=True)) for row in rows]
 
     def _gold(self, since: str, is_new: bool, built: Built) -> list[Refreshed]:
-        compiled = self.definitions.compiled(self._zones())
+        zones = self._zones()
+        compiled = self.definitions.compiled(zones)
         tables = compiled.tables
         stored = [table for table in tables if table.refresh != "view"]
         refresh = Refresh(self.engine, compiled, self._silver_changes(since, is_new))
@@ -318,7 +318,7 @@ class Build:
                         self.engine.execute(statement)
         self.progress.stage("check", None)
         changes = None if is_new else refresh.changes
-        built.checks = [*check_contracts(self.engine, stored, changes), *reconcile(self.engine, changes)]
+        built.checks = [*check_contracts(self.engine, stored, changes), *reconcile(self.engine, changes, zones)]
         return refresh.done
 
     def _zones(self) -> list[str]:
@@ -335,10 +335,11 @@ class Build:
         changes = {}
         for name, contract in self.definitions.compiled_contracts.items():
             versions = versions_of(contract)
-            opened = f"(known_from_at > {since} AND known_to_at = {FOREVER})"
-            closed = f"(known_from_at <= {since} AND known_to_at > {since} AND known_to_at <> {FOREVER})"
+            opened = f"known_from_at > {since} AND known_to_at = {FOREVER}"
+            closed = f"known_from_at <= {since} AND known_to_at > {since} AND known_to_at < {FOREVER}"
+            # Two scans, not OR: each skips the blocks that can't hold a match.
             self.engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE {changed(f'silver.{name}')} AS {known_sql(versions, f'({opened} OR {closed})')}"
+                f"CREATE OR REPLACE TEMP TABLE {changed(f'silver.{name}')} AS {known_sql(versions, opened)} UNION ALL {known_sql(versions, closed)}"
             )
             [(any_changed,)] = self.engine.rows(f"SELECT count(*) > 0 FROM {changed(f'silver.{name}')}")
             if any_changed:

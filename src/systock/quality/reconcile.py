@@ -6,7 +6,7 @@ silver = posted + held back. At a run only the lines that it brought are reconci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from systock.data_warehouse.engine.base import Engine
@@ -97,16 +97,19 @@ ORDER BY source_name, business_date
 """
 
 
-def reconcile(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
-    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given."""
+def reconcile(engine: Engine, changes: Mapping[str, Change] | None, zones: Sequence[str] = ()) -> Iterator[CheckResult]:
+    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given.
+
+    zones: time zones in use (only speed hangs on them).
+    """
     for entity in _ENTITIES:
         change = Change(everything=True) if changes is None else changes.get(f"silver.{entity.name}")
         if change is None:
             continue
-        yield _verdict(engine, entity, change)
+        yield _verdict(engine, entity, change, zones)
 
 
-def _verdict(engine: Engine, entity: _Entity, change: Change) -> CheckResult:
+def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[str]) -> CheckResult:
     natural_key = " || ' / ' || ".join(f"line.{name}" for name in entity.key)
     lines, posted = f"silver.{entity.name}", entity.posted
     held = f"(SELECT * FROM gold.unconverted_line WHERE entity = '{entity.name}')"
@@ -120,7 +123,7 @@ def _verdict(engine: Engine, entity: _Entity, change: Change) -> CheckResult:
         instant=entity.instant, local=entity.local, amount=entity.amount, lines=lines, entity=entity.name, natural_key=natural_key,
         posted=f"{posted} AS posting", posted_amount=entity.posted_amount, held=f"{held} AS held_line",
     )  # fmt: skip
-    broken = engine.rows(compile_text(sql))
+    broken = engine.rows(compile_text(sql, zones=zones))
     check = f"{entity.name}: silver = posted + held back, per source and business day"
     if not broken:
         return CheckResult(check, entity.posted, True)

@@ -64,6 +64,8 @@ def connect(
         with _errors(where=where):
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute("SET python_enable_replacements = false")
+            # It costs a fifth of writing a fact and saves a twentieth of the file.
+            connection.execute("SET GLOBAL disabled_compression_methods = 'fsst'")
     except BaseException:
         connection.close()
         raise

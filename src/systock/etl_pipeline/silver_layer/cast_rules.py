@@ -71,14 +71,16 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
     if wanted == "date":
         return f"CASE WHEN length({text}) = 10 THEN TRY_CAST({text} AS DATE) END"
     # Years of four digits before 9999: what lies beyond is no instant of trade, and no engine's calendar agrees on it.
-    in_era = f"{value} >= '0' AND {value} < '9999'"
+    day, clock = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
     iso = f"regexp_matches({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}') AND {text} < '9999'"
     if wanted == "timestamp":
-        usual = f"WHEN {value} LIKE '____-__-__ __:__:__' AND {in_era} THEN TRY_CAST({value} AS TIMESTAMP)"
+        usual = (
+            f"WHEN regexp_full_match({value}, '{day} {clock}') AND {value} < '9999' THEN TRY_CAST({value} AS TIMESTAMP)"
+        )
         local = f"{iso} AND NOT regexp_matches(substr({text}, 12), '[A-Za-z+-]')"
         return f"CASE {usual} WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) END"
     if wanted == "timestamptz":
-        usual = f"WHEN {value} LIKE '____-__-__T__:__:__Z' AND {in_era} THEN TRY_CAST({value} AS TIMESTAMPTZ)"
+        usual = f"WHEN regexp_full_match({value}, '{day}T{clock}Z') AND {value} < '9999' THEN TRY_CAST({value} AS TIMESTAMPTZ)"
         zoned = f"{iso} AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
         seconds = f"regexp_replace({text}, '^(.{{10}}.[0-9]{{2}}:[0-9]{{2}})([Zz+-])', '\\1:00\\2')"
         return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({seconds} AS TIMESTAMPTZ) END"
