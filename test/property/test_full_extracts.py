@@ -74,8 +74,8 @@ def believed(extracts: list, order: list[int], commits: list[int], valid_time: b
             ])  # fmt: skip
             store_lines(engine, Path(folder), table, mine, landed)
             landed += mine
-        rows = engine.rows(f"""SELECT id, version_at, value, is_deleted FROM {table.versions.name}
-            WHERE known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00' ORDER BY id, version_at""")
+        rows = engine.rows(f"""SELECT raw_id, version_at, raw_value, is_deleted FROM {table.versions.name}
+            WHERE known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00' ORDER BY raw_id, version_at""")
     if not valid_time:
         return {(key, value) for key, _, value, deleted in rows if not deleted}
     return {(key, at, None if deleted else value) for key, at, value, deleted in rows}

@@ -72,10 +72,13 @@ class _Asked:
     @cached_property
     def files(self) -> dict[str, tuple[str, str, dict[str, int]]]:
         """Per landed file its fate, the time at which it became known, and its counts."""
+        # Stored lines are counted where they are stored, and once more by what became of them: the first is meant here.
         counts = ", ".join(f"SUM(counted.{name})" for name in _COUNTS)
         found = self.rows(
             f"""SELECT batch.path, batch.repeat_of IS NOT NULL, batch.known_at, batch.malformed, {counts}
-            FROM meta.batch AS batch LEFT JOIN meta.row_count AS counted ON counted.batch_no = batch.batch_no
+            FROM meta.batch AS batch LEFT JOIN meta.row_count AS counted ON counted.batch_no = batch.batch_no AND NOT EXISTS (
+                SELECT 1 FROM meta.row_count AS stored
+                WHERE stored.batch_no = counted.batch_no AND stored.entity LIKE '% (lines)' AND counted.entity NOT LIKE '% (lines)')
             GROUP BY batch.batch_no, batch.path, batch.repeat_of, batch.known_at, batch.malformed"""
         )
         return {

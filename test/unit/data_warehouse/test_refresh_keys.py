@@ -484,20 +484,21 @@ def test_a_with_query_that_is_used_twice(world: World) -> None:
 
 
 def test_two_aggregates_over_joins_that_change_together(world: World) -> None:
-    """Neither run sees both: before, the new lines meet no header; after, the old totals are gone."""
+    """Neither run sees both: before, the new rows meet nothing; after, both totals have passed their limits."""
     sql = """WITH sold AS (
                  SELECT l.product, SUM(l.units) AS units FROM s.line AS l JOIN s.header AS h ON h.sale = l.sale GROUP BY l.product
              ),
              moved AS (
                  SELECT m.product, MAX(m.units) AS units FROM s.move AS m JOIN s.count AS c ON c.shop = m.shop GROUP BY m.product
              )
-             SELECT sold.product, sold.units FROM sold JOIN moved ON moved.product = sold.product AND moved.units = sold.units"""
+             SELECT sold.product, sold.units FROM sold JOIN moved ON moved.product = sold.product
+             WHERE sold.units < 6 AND moved.units < 8"""
     before = {
-        "s.header": rows("1 x 0"), "s.line": rows("1 1 a 5", "1 2 b 6"),
+        "s.header": rows("1 x 0"), "s.line": rows("1 1 a 5", "1 2 b 5"),
         "s.move": rows("a x 1 5 s", "b x 1 6 s"), "s.count": rows("q x 0 0"),
     }  # fmt: skip
     after = {
-        "s.header": rows("1 x 0", "2 x 0"), "s.line": rows("1 1 a 5", "1 2 b 6", "2 1 a 1"),
+        "s.header": rows("1 x 0", "2 x 0"), "s.line": rows("1 1 a 5", "1 2 b 5", "2 1 a 1"),
         "s.move": rows("a x 1 5 s", "b x 1 6 s", "a y 1 9 s"), "s.count": rows("q x 0 0", "q y 0 0"),
     }  # fmt: skip
     done = follow(world, sql, ["product"], before, after)
@@ -562,6 +563,15 @@ def test_the_restriction_does_not_pass_a_window_that_it_would_change(world: Worl
     before = {"s.line": rows("1 1 a 5", "1 2 b 6"), "s.move": rows("a x 1 5 s", "b x 1 3 s")}
     done = world.follow(plan, sql, before, {**before, "s.line": rows("1 1 a 7", "1 2 b 6")})
     assert done.touched == {("1", "1")} and done.new == {("1", "1", 2): 1}
+
+
+def test_the_restriction_makes_no_row_lose_its_match(world: World) -> None:
+    sql = """SELECT p.category, SUM(l.units) AS units FROM s.line AS l
+             LEFT JOIN (SELECT DISTINCT product, category FROM s.product) AS p ON p.product = l.product GROUP BY p.category"""
+    before = {"s.line": rows("1 1 a 5", "1 2 b 6"), "s.product": rows("a 0 9 x", "b 0 9 y")}
+    done = follow(world, sql, ["category"], before, {"s.product": rows("b 0 9 y")})
+    assert done.touched == {("x",), (None,)}
+    assert done.new == {(None, 5): 1}, "b, whose category is not touched, is not without one"
 
 
 def test_joins_that_the_keys_do_not_need_are_left_out(world: World) -> None:

@@ -33,7 +33,8 @@ INSERT INTO meta.batch VALUES (1, '{SALES}', NULL, '{KNOWN}', 1), (2, '{AGAIN}',
     (3, '{MOVES}', NULL, '{KNOWN}', 0), (4, '{PRODUCTS}', NULL, '{KNOWN}', 0);
 CREATE TABLE meta.row_count (batch_no integer, lines bigint, kept bigint, unchanged bigint, superseded bigint,
     duplicates bigint, quarantined bigint, left_out bigint);
-INSERT INTO meta.row_count VALUES (1, 10, 2, 1, 1, 1, 5, 0), (2, 10, 0, 10, 0, 0, 0, 0), (3, 3, 3, 0, 0, 0, 0, 0),
+ALTER TABLE meta.row_count ADD COLUMN entity text DEFAULT 'sale_line';
+INSERT INTO meta.row_count (batch_no, lines, kept, unchanged, superseded, duplicates, quarantined, left_out) VALUES (1, 10, 2, 1, 1, 1, 5, 0), (2, 10, 0, 10, 0, 0, 0, 0), (3, 3, 3, 0, 0, 0, 0, 0),
     (4, 3, 3, 0, 0, 0, 0, 0);
 CREATE TABLE silver.quarantine (batch_no integer, row_no bigint, rule varchar, column_name varchar);
 INSERT INTO silver.quarantine VALUES (1, 4, 'no number', 'quantity'), (1, 5, 'missing', 'product_id'),

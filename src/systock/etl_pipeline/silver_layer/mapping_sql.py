@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,10 +128,9 @@ def _stored(
     select = _prefixed(mapping)
     if contract.history == "valid time":
         # The driving table's lines stand with all their versions, joined ones as they are now.
-        first = next(t for t in (select.args.get("from_") or select.args["from"]).find_all(exp.Table))
-        first.replace(
-            exp.alias_(exp.to_table(f"history.{mapping.source}__{mapping.driving}"), first.alias_or_name, table=True)
-        )
+        driving = f"{mapping.source}__{mapping.driving}"
+        first = next(t for t in select.find_all(exp.Table) if t.db == "bronze" and t.name == driving)
+        first.replace(exp.alias_(exp.to_table(f"history.{driving}"), first.alias_or_name, table=True))
     select = _with_place(select)
     names = sorted({f"{t.db}.{t.name}" for t in select.find_all(exp.Table) if t.db})
     inputs = tuple(
@@ -176,23 +175,23 @@ def _over(select: exp.Select, relation: MappingOf[str, str]) -> exp.Select:
     return copy
 
 
-def _with_place(select: exp.Select) -> exp.Select:
-    """Carry the driving line's place through to the output; through plain CTEs too, NULL where lines are combined."""
+def _with_place(select: exp.Select, outer: Sequence[exp.CTE] = ()) -> exp.Select:
+    """Carry the driving line's place through to the output, through CTEs too; a row that combines lines has no place."""
+    ctes = [*select.ctes, *outer]
     source = (select.args.get("from_") or select.args["from"]).this
     if isinstance(source, exp.Table) and not source.db:
-        cte = next((c for c in select.ctes if c.alias_or_name == source.name), None)
-        if cte is not None and isinstance(cte.this, exp.Select):
-            cte.set("this", _with_place(cte.this))
+        cte = next((c for c in ctes if c.alias_or_name == source.name), None)
+        if cte is not None and isinstance(cte.this, exp.Select) and PLACE[0] not in cte.this.named_selects:
+            cte.set("this", _with_place(cte.this, ctes))
     elif not isinstance(source, exp.Table):
         return select.select(*(exp.alias_(exp.cast(exp.null(), "text"), name) for name in PLACE))
-    place: list[exp.Expr] = [exp.column(name, table=source.alias_or_name) for name in PLACE]
+    place: dict[str, exp.Expr] = {name: exp.column(name, table=source.alias_or_name) for name in PLACE}
     if (
         select.args.get("group")
         or select.args.get("distinct")
         or any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in select.selects)
     ):
-        place = [
-            exp.func("bool_and" if name == "_line_is_deleted" else "max", column)
-            for name, column in zip(PLACE, place, strict=True)
-        ]
-    return select.select(*(exp.alias_(column, name) for name, column in zip(PLACE, place, strict=True)))
+        none = {"_batch_no", "_row"}
+        place = {name: exp.func("max", exp.null() if name in none else column) for name, column in place.items()}
+        place["_line_is_deleted"] = exp.func("bool_and", exp.column("_line_is_deleted", table=source.alias_or_name))
+    return select.select(*(exp.alias_(column, name) for name, column in place.items()))

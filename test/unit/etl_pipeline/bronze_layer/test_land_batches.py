@@ -284,7 +284,7 @@ def test_a_refused_file_is_remembered_and_the_others_land(tmp_path: Path) -> Non
     assert (first.path, first.reason) == ("in/a.csv", "the file is empty (0 bytes)")
     assert (second.path, second.reason) == (
         "in/b.csv",
-        "in/b.csv, row 2: the file holds a NUL byte, which no text does",
+        "row 2: the file holds a NUL byte, which no text does",
     )
     assert second.todo and (second.size, second.modified_ns) == (5, bad.stat().st_mtime_ns)
     assert (project.counts().rejected, project.land().unchanged) == (0, 3)
