@@ -28,10 +28,10 @@ demo: $(READY)
 	@$(BIN)/systock demo
 
 test: $(DEV)
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist worksteal
 
 test-all: $(DEV)
-	@$(BIN)/pytest -q -n 2 -m "" --hypothesis-profile long
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "" --hypothesis-profile long
 
 check: $(DEV)
 	@$(BIN)/ruff check .
