@@ -257,7 +257,7 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
         "pos, sales: 1,234 lines in 3 files; 1 file had come before; 2 files are still being written",
         "1,234 lines: 1,200 new or changed, 26 known already, 8 set aside",
         "8 lines in this run, 8 in all; the most frequent reasons:",
-        "\n  Suppliers   1,234 lines: 1,200 new or changed",
+        "\n  Lines of suppliers  1,234 lines: 1,200 new or changed",
         "7 × sale lines: not a number (quantity = 'two', incoming/a.csv row 7)",
         "1 × sale lines: unit unknown",
         "incoming/x.csv: is empty",
