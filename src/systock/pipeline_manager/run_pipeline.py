@@ -222,8 +222,11 @@ def build_anew(
 
 def _mostly_new(log: LandingLog, commit_no: int) -> bool:
     """Do the lines not yet built outnumber those that are? Then building anew costs less than changing what is there."""
-    new = sum(batch.lines for batch in log.batches(after_commit=commit_no))
-    return new > _SMALL and new > sum(batch.lines for batch in log.batches(up_to_commit=commit_no))
+    new, old = (
+        sum(batch.lines for batch in batches if batch.repeat_of is None)
+        for batches in (log.batches(after_commit=commit_no), log.batches(up_to_commit=commit_no))
+    )
+    return new > _SMALL and new > old
 
 
 @contextmanager

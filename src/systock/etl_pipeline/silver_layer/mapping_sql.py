@@ -185,6 +185,13 @@ def _with_place(select: exp.Select, outer: Sequence[exp.CTE] = ()) -> exp.Select
             cte.set("this", _with_place(cte.this, ctes))
     elif not isinstance(source, exp.Table):
         return select.select(*(exp.alias_(exp.cast(exp.null(), "text"), name) for name in PLACE))
+    grouping = [p.unalias().copy() for p in select.selects if p.find(exp.Column)]
+    if (
+        select.args.get("distinct") and grouping and not select.args.get("group")
+    ):  # the same rows, and a place beside them
+        select = select.copy()
+        select.set("distinct", None)
+        select = select.group_by(*grouping)
     place: dict[str, exp.Expr] = {name: exp.column(name, table=source.alias_or_name) for name in PLACE}
     if (
         select.args.get("group")
