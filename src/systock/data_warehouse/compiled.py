@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
+from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
 from systock.data_warehouse.table_file import TableFile
 
 
@@ -146,6 +147,8 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
 
 def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -> dict[str, Any]:
     """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
+    if table.refresh == "ledger":
+        return compile_ledger(table, zones)
     if plan.whole:
         return {"whole": plan.whole}
     fresh = compile_sql(plan.recompute("touched", {}), zones=zones)
@@ -156,12 +159,7 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
         matched = " AND ".join(
             f'old."{column}" IS NOT DISTINCT FROM t."{key}"' for key, column in plan.key_columns.items()
         )
-        chosen = ", ".join(f'old."{name}"' for name in names)
-        return {
-            "whole": None,
-            "stale": f"SELECT {chosen} FROM {table.qualified} AS old SEMI JOIN touched AS t ON {matched}",
-            "fresh": fresh,
-        }
+        return {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
     return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones=zones), "fresh": fresh}
 

@@ -69,10 +69,12 @@ class Refresh:
             return
         sql = {"whole": "small table"} if table.refresh == "full" else self.sql.refresh(table)
         if sql["whole"] or any(self.changes[name].everything for name in moved):
+            self.engine.expect_rows(self._count(table.qualified))
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, table.select)}")
             touched, old, how = self._count("fresh"), table.qualified, "whole"
         else:
-            touched, old, how = self._touch(table, sql, moved), "stale", "by key"
+            how = "from the first touched instant" if table.refresh == "ledger" else "by key"
+            touched, old = self._touch(table, sql, moved), "stale"
         written, removed = self._apply(table, old) if touched or how == "whole" else (0, 0)
         self._record(table, how, touched, written, removed, started)
 
@@ -85,9 +87,14 @@ class Refresh:
             if name not in self.changes and name not in self._read_as_before:
                 self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {before(name)} AS SELECT * FROM {name}")
                 self._read_as_before.add(name)
-        queries = [f"({query})" for name in moved for query in self.sql.touched(table, name)]
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {' UNION '.join(queries)}")
+        found = sql.get("touched") or " UNION ".join(
+            f"({query})" for name in moved for query in self.sql.touched(table, name)
+        )
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {found}")
         touched = self._count("touched")
+        self.engine.expect_rows(touched)
+        if touched and "suffix" in sql:
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE ledger_suffix AS {sql['suffix']}")
         for name in ("stale", "fresh") if touched else ():
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {self._typed(table, sql[name])}")
         return touched

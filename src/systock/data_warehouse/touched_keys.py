@@ -95,6 +95,11 @@ class _Finder(RestrictingWriter):
         if occurrence is not None:  # a filter is not worth the joins that its columns would need further in
             plain = [c for c in plain if _links([c]) or self._at_hand(occurrence, columns_of(c))]
         chosen = _choose(items, conditions, plain, wanted, path)
+        chosen |= {
+            item.alias
+            for item in items
+            if _is_setting(item) and any(item.alias in link and link & chosen for link in _links(plain))
+        }
         kept = [item for item in items if item.alias in chosen]
         where = [c for c in plain if columns_of(c) and {r.table for r in columns_of(c)} <= chosen]
         # what must match first, the occurrence foremost; then what rows may be without, in its order
@@ -190,6 +195,12 @@ class _Finder(RestrictingWriter):
             key = (changed, *((key, form(expression)) for key, expression in keys.items()), *extra)
             return self.relation_of(node, item.alias, key, lambda: self.restrict(node, keys, changed, extra))
         return self.source(item.source, extra)
+
+
+def _is_setting(item: Item) -> bool:
+    """Whether an inner join is to a table of settings: it is small, and what it leaves out touches nothing."""
+    node = item.source.node
+    return item.path is None and not item.optional and isinstance(node, Scan) and node.table.startswith("meta.")
 
 
 def _rows_with_and_without(occurrence: Item | None, wanted: Mapping[str, exp.Expr]) -> Iterable[Mapping[str, exp.Expr]]:

@@ -131,6 +131,8 @@ class Build:
         last = commits[-1] if commits else None
         since = f"TIMESTAMPTZ '{known_before}'" if known_before else _BEGINNING
         batches = self.log.batches(after_commit=done, up_to_commit=last.no) if last else []
+        if not is_new:
+            self.engine.expect_rows(sum(batch.lines for batch in batches))
         self._register(batches)
         self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE and batch.part])
         self._silver(commits, self._with_parts(batches), done)

@@ -39,7 +39,7 @@ _ENTITIES = (
         "stock_movement", ("movement_id",), "line.occurred_at", "line.occurred_at_local",
         "CASE WHEN line.unit IS NULL OR line.unit = article.base_unit OR (article.base_unit IS NULL AND unit.base_units IS NULL) "
         "THEN line.quantity ELSE mul(line.quantity, unit.base_units, 3) END",
-        "(SELECT * FROM gold.stock_ledger WHERE entity = 'stock_movement')", ("entry_id",), "quantity_units",
+        "(SELECT * FROM gold.stock_entry WHERE entity = 'stock_movement')", ("entry_id",), "quantity_units",
     ),
 )  # fmt: skip
 

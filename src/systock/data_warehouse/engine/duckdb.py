@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # The oldest DuckDB that shall open our files; newer storage features stay off.
 STORAGE_VERSION = "v1.0.0"
 
+# What a small piece of work may keep in memory, in bytes: at least so much, and so much for each row that it is about.
+_LEAST_MEMORY, _MEMORY_PER_ROW = 160 * 1024**2, 8 * 1024
+_UNITS = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+
 _PART = re.compile(r"[^'\"\n]*/bronze/[^'\"\n]*\.parquet")
 _DISK_SAYS = ("no space left", "disk quota", "read-only file system", "permission denied", "input/output error")
 
@@ -84,6 +88,8 @@ class DuckDBEngine(Transactional):
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         self.connection, self.path = connection, path
         self._in_transaction = False
+        self._most_memory: int | None = None
+        self._expected_rows = -1
 
     def __enter__(self) -> Self:
         """The engine itself, closed at the end of the block."""
@@ -199,6 +205,16 @@ class DuckDBEngine(Transactional):
             f"COMMENT ON {kind} {_table(table)} IS {_text(table.sentence)}",
             *(f"COMMENT ON COLUMN {_table(table)}.{_name(c.name)} IS {_text(c.comment)}" for c in table.columns),
         ]
+
+    def expect_rows(self, rows: int) -> None:
+        """Tell that the work at hand is about so many rows: what is kept of the file in memory follows it, up to the limit."""
+        if self._most_memory is None:
+            [(limit,)] = self.rows("SELECT current_setting('memory_limit')")
+            number, unit = str(limit).split()
+            self._most_memory = int(float(number) * _UNITS[unit])
+        if rows > self._expected_rows:
+            self._expected_rows = rows
+            self.execute(f"SET memory_limit = '{min(self._most_memory, max(_LEAST_MEMORY, rows * _MEMORY_PER_ROW))}B'")
 
     def begin(self) -> None:
         """Open a transaction."""

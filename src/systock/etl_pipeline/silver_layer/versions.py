@@ -127,8 +127,9 @@ def _merge_contended(engine: Engine, table: VersionTable, candidates: str, hashe
         ), old_version AS (
             SELECT {listed(content, "v")}, v.version_at, v.is_deleted, v._extracted_at, v.known_from_at AS known_at, v._batch_no, v._row,
                 {content_text(table, "v")} AS said, TRUE AS is_old, 1 AS repeat_no, FALSE AS is_tied
-            FROM {table.name} AS v SEMI JOIN new_line AS n ON {same(identity, "v", "n")}
-            WHERE v.known_to_at = {FOREVER}
+            FROM {table.name} AS v
+            -- by row number: only the identity is read of the whole table
+            WHERE v.rowid IN (SELECT v.rowid FROM {table.name} AS v SEMI JOIN new_line AS n ON {same(identity, "v", "n")} WHERE v.known_to_at = {FOREVER})
         )
         SELECT * FROM judged UNION ALL SELECT * FROM old_version""")
     # Of one commit only the best sighting can become the belief.

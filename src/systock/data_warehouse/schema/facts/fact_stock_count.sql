@@ -40,13 +40,15 @@ WITH counted AS (
         entry.stock_status,
         entry.occurred_at,
         entry.business_date,
-        entry.balance_before_units,
+        balance.balance_before_units,
         entry.counted_units,
-        entry.variance_units,
+        balance.variance_units,
         CASE WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code END AS currency_code,
-        mul(entry.variance_units, article.standard_cost_amount, 4) AS variance_amount,
+        mul(balance.variance_units, article.standard_cost_amount, 4) AS variance_amount,
         CASE WHEN article.currency_code = project.currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate
-    FROM gold.stock_ledger AS entry
+    FROM gold.stock_entry AS entry
+    INNER JOIN gold.stock_ledger AS balance
+        ON balance.ledger_entry_key = entry.ledger_entry_key
     CROSS JOIN meta.project AS project
     LEFT JOIN gold.dim_product AS article
         ON article.product_durable_key = entry.product_durable_key

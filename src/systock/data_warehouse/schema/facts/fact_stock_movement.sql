@@ -56,14 +56,20 @@ WITH movement AS (
         entry.occurred_at,
         entry.business_date,
         entry.quantity_units,
-        entry.balance_after_units,
+        balance.balance_after_units,
         CASE WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code END AS currency_code,
         mul(entry.quantity_units, article.standard_cost_amount, 4) AS cost_amount,
-        mul(entry.balance_after_units, article.standard_cost_amount, 4) AS value_after_amount,
+        mul(balance.balance_after_units, article.standard_cost_amount, 4) AS value_after_amount,
         CASE WHEN article.currency_code = project.currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate,
         entry.unit_cost_amount,
-        entry.cost_currency_code
-    FROM gold.stock_ledger AS entry
+        entry.cost_currency_code,
+        entry.lot_id,
+        entry.expiry_date,
+        entry.document_id,
+        entry.transfer_id
+    FROM gold.stock_entry AS entry
+    INNER JOIN gold.stock_ledger AS balance
+        ON balance.ledger_entry_key = entry.ledger_entry_key
     CROSS JOIN meta.project AS project
     LEFT JOIN gold.dim_product AS article
         ON article.product_durable_key = entry.product_durable_key
@@ -105,13 +111,10 @@ SELECT
     mul(movement.value_after_amount, movement.exchange_rate, 4) AS reporting_value_after_amount,
     movement.unit_cost_amount,
     movement.cost_currency_code AS unit_cost_currency_code,
-    document.lot_id,
-    document.expiry_date,
-    document.document_id,
-    document.transfer_id
+    movement.lot_id,
+    movement.expiry_date,
+    movement.document_id,
+    movement.transfer_id
 FROM movement
 LEFT JOIN gold.dim_movement_kind AS kind
-    ON kind.movement_kind = movement.movement_kind
-LEFT JOIN silver.stock_movement AS document
-    ON document.source_name = movement.source_name
-    AND document.movement_id = CASE WHEN movement.entity = 'stock_movement' THEN movement.entry_id END;
+    ON kind.movement_kind = movement.movement_kind;
