@@ -125,3 +125,18 @@ def test_only_the_suffix_is_touched(engine: DuckDBEngine) -> None:
         refresh.table(table, exists=True)
     assert [(done.touched, done.written, done.removed) for done in refresh.done] == [(101, 1, 0), (1, 6, 5)]
     assert engine.rows("SELECT count(*) FROM stale") == [(5,)]  # of product 1: 91, 93, 95, 97, 99
+
+
+@pytest.mark.parametrize("quantity", [2, 3])
+def test_a_stock_that_comes_to_start_at_zero_is_posted_from_its_beginning(engine: DuckDBEngine, quantity: int) -> None:
+    unknown = {1: Entry(1, 1, 0, "receipt", 4, False, True), 2: Entry(2, 1, 6, "sale", -1, False, True)}
+    starting = {**unknown, 3: Entry(3, 1, 5, "receipt", quantity, True, True)}
+    known = [(4, 4 + quantity, 3 + quantity)]
+    balances = "SELECT list(CAST(balance_after_units AS INTEGER) ORDER BY occurred_at) FROM gold.stock_ledger"
+    for before, after, expected in ((unknown, starting, known), (starting, unknown, [(None, None)])):
+        built(engine, before)
+        stage(engine, after)
+        refresh = Refresh(engine, Compiled(), {"staged": Change(new="staged")})
+        for table in (ENTRY, LEDGER):
+            refresh.table(table, exists=True)
+        assert [tuple(row) for (row,) in engine.rows(balances)] == expected
