@@ -232,7 +232,7 @@ def _is_row_wise(
         exp.Order,
         exp.Exists,
     )
-    if len(raw_tables) > 1 or table.mode == "full" or select.find(*shaped):
+    if len(raw_tables) > 1 or select.find(*shaped):
         return False
     if contract.history == "valid time" and not table.updated_at:
         return False  # versions stand at the extraction's position: absences and repeats need the stored lines
@@ -243,6 +243,10 @@ def _is_row_wise(
     for projection, name in zip(select.selects, outputs, strict=True):
         if name in contract.primary_key:
             used |= {column.name.lower() for column in projection.find_all(exp.Column)}
+    if (
+        table.mode == "full"
+    ):  # a key that names the extract: what each one states is a row of its own, and none closes another's
+        return "_extracted_at" in used and used <= {*raw_key, "_extracted_at"}
     return used <= raw_key
 
 
