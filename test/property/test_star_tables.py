@@ -9,7 +9,7 @@ from random import Random
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import systock
@@ -90,23 +90,16 @@ def random_rows(random: Random, table: TableFile, count: int, kept: Rows = ()) -
     return list(rows.values())
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    read = {found.qualified for name in TABLES for found in inputs(FILES[f"gold.{name}"])}
-    return World({name: columns(FILES[name]) for name in sorted(read)})
-
-
 @pytest.mark.parametrize("name", TABLES)
-def test_refresh_equals_recompute(world: World, name: str) -> None:
+def test_refresh_equals_recompute(name: str) -> None:
     table = FILES[f"gold.{name}"]
-    assert table.select is not None
+    world = World({found.qualified: columns(FILES[found.qualified]) for found in inputs(table)})
     plan = plan_of(table, FILES, {name: list(columns(file)) for name, file in FILES.items()})
     assert plan.whole is None
     assert set(plan.whole_for) <= {"meta.project"}
     sql = table.text[table.text.index(");") + 2 :].strip().rstrip(";")
     changed = []
 
-    @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(st.integers(0, 2**32))
     @example(1)
     def follow(seed: int) -> None:
