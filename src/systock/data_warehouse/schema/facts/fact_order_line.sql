@@ -77,9 +77,7 @@ dated_line AS (
         line.order_id,
         line.line_no,
         CASE WHEN line.ordered_at < place.valid_to_at THEN place.location_key ELSE 0 END AS location_key,
-        COALESCE(
-            place.location_durable_key, dim_key(line.location_source_name, line.location_id)
-        ) AS location_durable_key,
+        dim_key(line.location_source_name, line.location_id) AS location_durable_key,
         line.location_id,
         line.product_source_name,
         line.product_id,
@@ -117,10 +115,8 @@ measured_line AS (
         line.location_key,
         line.location_durable_key,
         line.location_id,
-        CASE WHEN line.ordered_at < article.valid_to_at THEN article.product_key ELSE 0 END AS product_key,
-        COALESCE(
-            article.product_durable_key, dim_key(line.product_source_name, line.product_id)
-        ) AS product_durable_key,
+        COALESCE(article.product_key, 0) AS product_key,
+        dim_key(line.product_source_name, line.product_id) AS product_durable_key,
         line.product_id,
         line.customer_id,
         line.channel,
@@ -144,7 +140,7 @@ measured_line AS (
         ON article.source_name = line.product_source_name
         AND article.product_id = line.product_id
         AND article.valid_from_at <= line.ordered_at
-        AND article.superseded_at > line.ordered_at
+        AND article.valid_to_at > line.ordered_at
     LEFT JOIN gold.dim_product AS latest_article
         ON latest_article.source_name = line.product_source_name
         AND latest_article.product_id = line.product_id

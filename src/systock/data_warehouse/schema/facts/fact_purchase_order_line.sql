@@ -101,9 +101,7 @@ dated_line AS (
         line.supplier_source_name,
         line.supplier_id,
         CASE WHEN line.ordered_at < place.valid_to_at THEN place.location_key ELSE 0 END AS location_key,
-        COALESCE(
-            place.location_durable_key, dim_key(line.location_source_name, line.location_id)
-        ) AS location_durable_key,
+        dim_key(line.location_source_name, line.location_id) AS location_durable_key,
         line.location_id,
         line.product_source_name,
         line.product_id,
@@ -142,18 +140,14 @@ measured_line AS (
         line.source_name,
         line.purchase_order_id,
         line.line_no,
-        CASE WHEN line.ordered_at < supplier.valid_to_at THEN supplier.supplier_key ELSE 0 END AS supplier_key,
-        COALESCE(
-            supplier.supplier_durable_key, dim_key(line.supplier_source_name, line.supplier_id)
-        ) AS supplier_durable_key,
+        COALESCE(supplier.supplier_key, 0) AS supplier_key,
+        dim_key(line.supplier_source_name, line.supplier_id) AS supplier_durable_key,
         line.supplier_id,
         line.location_key,
         line.location_durable_key,
         line.location_id,
-        CASE WHEN line.ordered_at < article.valid_to_at THEN article.product_key ELSE 0 END AS product_key,
-        COALESCE(
-            article.product_durable_key, dim_key(line.product_source_name, line.product_id)
-        ) AS product_durable_key,
+        COALESCE(article.product_key, 0) AS product_key,
+        dim_key(line.product_source_name, line.product_id) AS product_durable_key,
         line.product_id,
         line.ordered_at,
         line.business_date,
@@ -182,12 +176,12 @@ measured_line AS (
         ON supplier.source_name = line.supplier_source_name
         AND supplier.supplier_id = line.supplier_id
         AND supplier.valid_from_at <= line.ordered_at
-        AND supplier.superseded_at > line.ordered_at
+        AND supplier.valid_to_at > line.ordered_at
     LEFT JOIN gold.dim_product AS article
         ON article.source_name = line.product_source_name
         AND article.product_id = line.product_id
         AND article.valid_from_at <= line.ordered_at
-        AND article.superseded_at > line.ordered_at
+        AND article.valid_to_at > line.ordered_at
     LEFT JOIN gold.dim_product AS latest_article
         ON latest_article.source_name = line.product_source_name
         AND latest_article.product_id = line.product_id

@@ -82,14 +82,10 @@ dated_line AS (
         line.transfer_id,
         line.line_no,
         CASE WHEN line.shipped_at < sender.valid_to_at THEN sender.location_key ELSE 0 END AS from_location_key,
-        COALESCE(
-            sender.location_durable_key, dim_key(line.location_source_name, line.from_location_id)
-        ) AS from_location_durable_key,
+        dim_key(line.location_source_name, line.from_location_id) AS from_location_durable_key,
         line.from_location_id,
-        CASE WHEN line.shipped_at < receiver.valid_to_at THEN receiver.location_key ELSE 0 END AS to_location_key,
-        COALESCE(
-            receiver.location_durable_key, dim_key(line.location_source_name, line.to_location_id)
-        ) AS to_location_durable_key,
+        COALESCE(receiver.location_key, 0) AS to_location_key,
+        dim_key(line.location_source_name, line.to_location_id) AS to_location_durable_key,
         line.to_location_id,
         line.product_source_name,
         line.product_id,
@@ -119,7 +115,7 @@ dated_line AS (
         ON receiver.source_name = line.location_source_name
         AND receiver.location_id = line.to_location_id
         AND receiver.valid_from_at <= line.shipped_at
-        AND receiver.superseded_at > line.shipped_at
+        AND receiver.valid_to_at > line.shipped_at
 ),
 
 measured_line AS (
@@ -128,9 +124,7 @@ measured_line AS (
         line.transfer_id,
         line.line_no,
         CASE WHEN line.shipped_at < article.valid_to_at THEN article.product_key ELSE 0 END AS product_key,
-        COALESCE(
-            article.product_durable_key, dim_key(line.product_source_name, line.product_id)
-        ) AS product_durable_key,
+        dim_key(line.product_source_name, line.product_id) AS product_durable_key,
         line.product_id,
         line.from_location_key,
         line.from_location_durable_key,
