@@ -123,7 +123,7 @@ class Project:
     def quarantine(
         self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
     ) -> list[dict[str, Any]]:
-        """Lines that are set aside now, oldest first, and files that could not be read."""
+        """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read."""
         tests = {"source = ?": source, "entity = ?": entity, "contains(rule, ?)": rule}
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
@@ -131,6 +131,14 @@ class Project:
                 f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number LIMIT {int(limit)}",
                 list(asked.values()),
             )
+            for held_entity in sorted(engine.rows(f"SELECT DISTINCT entity FROM ({_HELD})")):
+                contract = Definitions(self.path, self.settings).compiled_contracts[held_entity[0]]
+                key = " || ' / ' || ".join(f'CAST(version."{name}" AS VARCHAR)' for name in contract.primary_key[1:])
+                held = _HELD_LINES.format(held=_HELD, entity=contract.name, natural_key=key)
+                lines += engine.dicts(
+                    f"SELECT * FROM ({held}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY ALL LIMIT {int(limit)}",
+                    list(asked.values()),
+                )
         files = [
             {
                 "number": None, "source": file.source, "table": file.table, "entity": "(file)", "file": file.path, "row": None,
@@ -257,6 +265,21 @@ _QUARANTINE = """
         b.path AS file, q.row_no AS "row", q.rule, q.column_name AS "column", q.value, q.landed_at AS known_at, b.batch_id, q.raw
     FROM silver.quarantine AS q LEFT JOIN meta.batch AS b ON b.batch_no = q.batch_no
     WHERE q.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'"""
+
+_HELD = " UNION ALL ".join(
+    f"SELECT entity, source_name, natural_key, reason, held_value FROM gold.{table}"
+    for table in ("unconverted_line", "unconverted_document_line")
+)
+# Held back lines are sound, so no number of the quarantine shows them: their file and row do.
+_HELD_LINES = """
+    SELECT NULL AS number, held.source_name AS source, b.table_name AS "table", held.entity, b.path AS file, version._row AS "row",
+        'held back: ' || held.reason AS rule, NULL AS "column", held.held_value AS value, version.known_from_at AS known_at, b.batch_id
+    FROM ({held}) AS held
+    JOIN silver.{entity}__versions AS version
+        ON version.source_name = held.source_name AND {natural_key} = held.natural_key
+        AND version.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'
+    LEFT JOIN meta.batch AS b ON b.batch_no = version._batch_no
+    WHERE held.entity = '{entity}'"""
 
 
 def _check_select(sql: str) -> None:

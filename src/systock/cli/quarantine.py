@@ -32,9 +32,10 @@ def list_rows(
     if form is Format.table:
         rows = [{name: row.get(name) for name in READ_COLUMNS} | {"value": _short(row["value"])} for row in rows]
     print_rows(rows, form, READ_COLUMNS if form is Format.table else COLUMNS, empty="Nothing is set aside.")
-    if form is Format.table and rows:
+    numbers = [row["number"] for row in rows if row["number"] is not None]
+    if form is Format.table and numbers:
         more = f" These are the first {limit}: --limit shows more." if len(rows) == limit else ""
-        note(f"\nThe whole row: systock quarantine show {rows[0]['number']}.{more}")
+        note(f"\nThe whole row: systock quarantine show {numbers[0]}.{more}")
 
 
 def _short(value: object) -> object:

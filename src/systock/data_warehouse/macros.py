@@ -282,6 +282,13 @@ def _start_of_business_date_duckdb(call: Call) -> str:
     return _in_zone_duckdb(local, call.args[1], call.literals[1], call.zones)
 
 
+def _hours_between_duckdb(call: Call) -> str:
+    # Whole thousandths of an hour, 3,600,000 microseconds each.
+    later, earlier = (f"epoch_us(CAST({a} AS TIMESTAMPTZ))" for a in call.args)
+    halves = f"(2 * abs({later} - {earlier}) + 3600000) // 7200000 * sign({later} - {earlier})"
+    return f"CAST(CAST({halves} AS DECIMAL(18, 0)) * CAST(0.001 AS DECIMAL(3, 3)) AS DECIMAL(18, 3))"
+
+
 def _date_spine_duckdb(call: Call) -> str:
     first, last = (f"CAST({a} AS DATE)" for a in call.args)
     return f"(SELECT CAST(unnest(generate_series({first}, {last}, INTERVAL 1 DAY)) AS DATE) AS day)"
@@ -367,6 +374,10 @@ _ALL = [
           {"duckdb": _form("CAST(CAST({0} AS DATE) - CAST({1} AS DATE) AS INTEGER)"),
            "postgres": _form("(CAST({0} AS date) - CAST({1} AS date))"),
            "spark": _form("datediff(CAST({0} AS DATE), CAST({1} AS DATE))")}),
+    Macro("hours_between", "later, earlier", "numeric(18, 3)", "hours between two instants, rounded half away from zero",
+          2, 2, {"duckdb": _hours_between_duckdb,
+                 "postgres": _form("CAST(round(extract(epoch FROM CAST({0} AS timestamptz) - CAST({1} AS timestamptz)) "
+                                   "/ 3600, 3) AS numeric(18, 3))")}),
     Macro("add_days", "date, days", "date", "the date so many days later", 2, 2,
           {"duckdb": _form("(CAST({0} AS DATE) + CAST({1} AS INTEGER))"),
            "postgres": _form("(CAST({0} AS date) + CAST({1} AS integer))"),

@@ -27,6 +27,16 @@ class _Entity:
     posted: str
     posted_key: tuple[str, ...]
     posted_amount: str
+    held: str = "gold.unconverted_line"
+    also: str = ""  # columns that the entity names otherwise
+
+
+def _units(quantity: str) -> str:
+    """A quantity of a line in base units."""
+    return (
+        "CASE WHEN line.unit IS NULL OR line.unit = article.base_unit OR (article.base_unit IS NULL AND unit.base_units IS NULL) "
+        f"THEN line.{quantity} ELSE mul(line.{quantity}, unit.base_units, 3) END"
+    )
 
 
 _ENTITIES = (
@@ -37,16 +47,27 @@ _ENTITIES = (
     ),
     _Entity(
         "stock_movement", ("movement_id",), "line.occurred_at", "line.occurred_at_local",
-        "CASE WHEN line.unit IS NULL OR line.unit = article.base_unit OR (article.base_unit IS NULL AND unit.base_units IS NULL) "
-        "THEN line.quantity ELSE mul(line.quantity, unit.base_units, 3) END",
+        _units("quantity"),
         "(SELECT * FROM gold.stock_entry WHERE entity = 'stock_movement')", ("entry_id",), "quantity_units",
+    ),
+    _Entity(
+        "order_line", ("order_id", "line_no"), "line.ordered_at", "line.ordered_at_local", _units("ordered_quantity"),
+        "gold.fact_order_line", ("order_id", "line_no"), "ordered_units", "gold.unconverted_document_line",
+    ),
+    _Entity(
+        "purchase_order_line", ("purchase_order_id", "line_no"), "line.ordered_at", "line.ordered_at_local", _units("ordered_quantity"),
+        "gold.fact_purchase_order_line", ("purchase_order_id", "line_no"), "ordered_units", "gold.unconverted_document_line",
+    ),
+    _Entity(
+        "transfer_line", ("transfer_id", "line_no"), "line.shipped_at", "line.shipped_at_local", _units("shipped_quantity"),
+        "gold.fact_transfer_line", ("transfer_id", "line_no"), "shipped_units", "gold.unconverted_document_line", ", from_location_id AS location_id",
     ),
 )  # fmt: skip
 
 _TOTALS = """
 WITH located AS (
     SELECT line.*, COALESCE({instant}, local_to_utc({local}, COALESCE(latest.timezone, project.timezone))) AS happened_at
-    FROM {lines} AS line
+    FROM (SELECT *{also} FROM {lines}) AS line
     CROSS JOIN meta.project AS project
     LEFT JOIN gold.dim_location AS latest
         ON latest.source_name = line.location_source_name AND latest.location_id = line.location_id AND latest.is_latest
@@ -67,7 +88,7 @@ stated AS (
         ON article.source_name = line.product_source_name AND article.product_id = line.product_id AND article.is_latest
     LEFT JOIN silver.product_unit AS unit
         ON unit.source_name = line.product_source_name AND unit.product_id = line.product_id AND unit.unit = line.unit
-    LEFT JOIN gold.unconverted_line AS held
+    LEFT JOIN {held_table} AS held
         ON held.entity = '{entity}' AND held.source_name = line.source_name AND held.natural_key = {natural_key}
 ),
 
@@ -112,7 +133,7 @@ def reconcile(engine: Engine, changes: Mapping[str, Change] | None, zones: Seque
 def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[str]) -> CheckResult:
     natural_key = " || ' / ' || ".join(f"line.{name}" for name in entity.key)
     lines, posted = f"silver.{entity.name}", entity.posted
-    held = f"(SELECT * FROM gold.unconverted_line WHERE entity = '{entity.name}')"
+    held = f"(SELECT * FROM {entity.held} WHERE entity = '{entity.name}')"
     if not change.everything:
         lines = change.new
         key = ", ".join(("source_name", *entity.key))
@@ -122,6 +143,7 @@ def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[st
     sql = _TOTALS.format(
         instant=entity.instant, local=entity.local, amount=entity.amount, lines=lines, entity=entity.name, natural_key=natural_key,
         posted=f"{posted} AS posting", posted_amount=entity.posted_amount, held=f"{held} AS held_line",
+        held_table=entity.held, also=entity.also,
     )  # fmt: skip
     broken = engine.rows(compile_text(sql, zones=zones))
     check = f"{entity.name}: silver = posted + held back, per source and business day"

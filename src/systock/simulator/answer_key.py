@@ -8,6 +8,8 @@ ISO texts, numbers are Decimals.
                       and status, where an opening or a count anchors it (elsewhere it is unknown)
     stock_totals      the sums of on_hand, and for information what really lay on the shelves
     product_versions  every version of every product, with the time at which it became known
+    purchases, transfers, web_orders, store_days, payments, held_payments
+                      per knowledge time: what the offices' documents say (see paper_figures)
     files, tables     what must become of every file and of every table's lines:
                       lines = kept + unchanged + superseded + duplicates + quarantined + left_out
                       (malformed ones are among the quarantined). Lines of repeated files stand apart, lines of rejected
@@ -34,6 +36,16 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
+
+from systock.simulator import paper_figures
+from systock.simulator.paper_figures import (
+    HeldPayment,
+    PaymentFigures,
+    PurchaseFigures,
+    StoreDayFigures,
+    TransferFigures,
+    WebOrderFigures,
+)
 
 FILE_NAME = "answer_key.json"
 
@@ -169,6 +181,12 @@ class AnswerKey:
     on_hand: list[OnHand]
     stock_totals: list[StockTotal]
     product_versions: list[ProductVersionKey]
+    purchases: list[PurchaseFigures]
+    transfers: list[TransferFigures]
+    web_orders: list[WebOrderFigures]
+    store_days: list[StoreDayFigures]
+    payments: list[PaymentFigures]
+    held_payments: list[HeldPayment]
     files: list[FileKey]
     tables: list[TableKey]
     faults: list[FaultKey]
@@ -204,6 +222,7 @@ _ROWS: dict[str, type[Any]] = {
     "on_hand": OnHand,
     "stock_totals": StockTotal,
     "product_versions": ProductVersionKey,
+    **paper_figures.ROWS,
     "files": FileKey,
     "tables": TableKey,
     "faults": FaultKey,

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from systock.simulator.answer_key import AnswerKey, FaultKey, ProductVersionKey
+from systock.simulator.compare_papers import compare_papers
 from systock.simulator.comparison import Comparison, Figure, Group, Value
 
 Line = tuple[str, int]  # file and row
@@ -52,6 +53,7 @@ def compare(warehouse: Warehouse, key: AnswerKey, rejected: Collection[str]) -> 
             *_line_counts(asked),
             *_sales(asked),
             *_stock(asked),
+            *compare_papers(key, asked.rows),
             _product_versions(asked),
             _set_aside(asked),
             _faults(asked),

@@ -17,6 +17,11 @@ ERP_SUPPLIERS = "erp.suppliers"
 ERP_LOCATIONS = "erp.locations"
 ERP_RATES = "erp.exchange_rates"
 ERP_MOVEMENTS = "erp.movements"
+ERP_PURCHASES = "erp.purchases"
+ERP_TRANSFERS = "erp.transfers"
+ERP_ORDERS = "erp.web_orders"
+ERP_STORE_DAYS = "erp.store_days"
+POS_TENDERS = "pos.tenders"
 COUNTS_SHEETS = "counts.sheets"
 
 

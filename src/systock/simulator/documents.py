@@ -140,7 +140,96 @@ class ExtractRecord:
     cells: tuple[str, ...]
 
 
-Document = SaleLine | Movement | Count | ProductRecord | UnitRecord | Rate | ExtractRecord
+@dataclass(frozen=True, slots=True)
+class PurchaseLine:
+    """One line of an order to a supplier as it stands after a change; quantities in 1/1000 of `unit`."""
+
+    order: str
+    line: int
+    supplier: str
+    location: Location
+    product: Product
+    unit: str  # "" = the product's base unit
+    factor: int
+    ordered: int
+    cost: int  # EUR per unit, 1/10000
+    at: int  # instant
+    expected: int  # days since 1970
+    changed: int  # instant
+    first_confirmed: int = 0  # days since 1970; 0 = not confirmed
+    confirmed_at: int = 0  # instants; 0 = not yet
+    shipped_at: int = 0
+    received_at: int = 0
+    received: int = 0
+    rejected: int = 0
+    status: str = "O"  # O open, E done, S withdrawn
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLine:
+    """One line of goods sent from the warehouse to a store as it stands after a change; quantities as above."""
+
+    transfer: str
+    line: int
+    sender: Location
+    receiver: Location
+    product: Product
+    unit: str
+    factor: int
+    shipped: int
+    at: int
+    carrier: str
+    changed: int
+    received_at: int = 0
+    received: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of a web order to be picked up in a store as it stands after a change; 1/1000 base units."""
+
+    order: str
+    line: int
+    store: Location
+    product: Product
+    customer: str
+    wall: int  # the store's clock
+    ordered: int
+    price: int  # cents per unit
+    changed: int
+    reserved: int = 0
+    shipped: int = 0
+    cancelled: int = 0
+    shipped_at: int = 0  # instant
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDay:
+    """What a store reports of a day beside its receipts."""
+
+    store: Location
+    day: int  # days since 1970
+    visitors: int
+    labour: int  # 1/1000 hours
+    target: int  # cents, in the store's currency
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tender:
+    """One payment of a receipt, or a refund."""
+
+    store: Location
+    receipt: str
+    number: int
+    method: str
+    amount: int  # cents, in the store's currency
+    changed: int
+
+
+PaperDocument = PurchaseLine | TransferLine | OrderLine | StoreDay | Tender
+Document = SaleLine | Movement | Count | ProductRecord | UnitRecord | Rate | ExtractRecord | PaperDocument
 
 
 @dataclass(slots=True)
@@ -151,5 +240,6 @@ class History:
     movements: list[Movement] = field(default_factory=list)
     counts: list[tuple[int, Location, list[Count]]] = field(default_factory=list)
     rates: list[Rate] = field(default_factory=list)
+    papers: list[PaperDocument] = field(default_factory=list)  # every state that a document was in
     true_stock: dict[int, dict[str, int]] = field(default_factory=dict)  # simulated day -> location -> 1/1000 units
     lost_units: int = 0  # 1/1000 units that customers wanted and did not find

@@ -141,9 +141,10 @@ def _products(chain: Chain) -> list[SourceFile]:
     ]
 
 
-def _nightly(
+def nightly(
     chain: Chain, table: str, name: str, columns: tuple[str, ...], lines: Iterable[tuple[int, Line]]
 ) -> list[SourceFile]:
+    """A file a night with what was changed since the one before; lines: when each was changed."""
     nights: dict[int, list[Line]] = defaultdict(list)
     for changed, line in lines:
         nights[night_of(chain, changed)].append(line)
@@ -167,7 +168,7 @@ def _units(chain: Chain) -> list[SourceFile]:
             lines.append(
                 (changed, UnitRecord(product, "CS", product.case_units, gtin(f"1{product.gtin[:-1]}"), changed))
             )
-    return _nightly(
+    return nightly(
         chain,
         ERP_UNITS,
         "units",
@@ -273,14 +274,14 @@ def files(chain: Chain, history: History) -> list[SourceFile]:
         *_units(chain),
         *_extracts(chain, ERP_SUPPLIERS, "suppliers", "Lieferantenübersicht", SUPPLIER_COLUMNS, _supplier_weeks(chain)),
         *_extracts(chain, ERP_LOCATIONS, "locations", "Standortliste", LOCATION_COLUMNS, _location_weeks(chain)),
-        *_nightly(
+        *nightly(
             chain,
             ERP_RATES,
             "rates",
             RATE_COLUMNS,
             ((rate.changed, Line(rate, rate_text(rate))) for rate in history.rates),
         ),
-        *_nightly(
+        *nightly(
             chain,
             ERP_MOVEMENTS,
             "movements",

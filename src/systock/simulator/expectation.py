@@ -10,7 +10,19 @@ from systock.simulator.answer_key import FileKey, OnHand, ProductVersionKey, Sal
 from systock.simulator.chain import Chain
 from systock.simulator.clock import DAY, day_of, iso_utc
 from systock.simulator.delivery import Fate, FileFate, Line, SourceFile
-from systock.simulator.documents import Count, History, Movement, ProductRecord, Rate, SaleLine, UnitRecord, half_away
+from systock.simulator.documents import (
+    Count,
+    History,
+    Movement,
+    PaperDocument,
+    ProductRecord,
+    Rate,
+    SaleLine,
+    UnitRecord,
+    half_away,
+)
+from systock.simulator.paper_books import PaperBooks
+from systock.simulator.paper_figures import PaperAnswers
 
 _STATUS = {"": "sellable", "D": "damaged"}
 _PLACE = tuple[str, str, str]  # location, product, status
@@ -46,6 +58,7 @@ class Expectation:
         self._unconverted: dict[tuple[str, ...], Movement] = {}
         self._unit_factors: dict[tuple[str, str], int] = {}
         self._currency = {location.location_id: location.currency for location in chain.locations}
+        self._papers = PaperBooks()
         self.product_versions: list[ProductVersionKey] = []
 
     def learn(self, line: Line, known_at: int) -> None:
@@ -63,6 +76,8 @@ class Expectation:
             assert document.quantity is not None
             place = (document.location.location_id, document.product.product_id, "sellable")
             self._counted[place][document.day] = document.quantity
+        elif isinstance(document, PaperDocument):
+            self._papers.learn(document)
         elif isinstance(document, UnitRecord):
             self._unit_factors[document.product.product_id, document.unit] = document.factor
         elif isinstance(document, ProductRecord):
@@ -133,19 +148,16 @@ class Expectation:
 
     def sales(self, asked: str) -> list[SalesDay]:
         """Sales of all business dates as known now."""
-        rates: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for _, document in self._current.values():
-            if isinstance(document, Rate):
-                rates[document.currency].append((document.day, document.rate))
+        rate_of = self._rate_of()
         answer = []
         for (where, day), totals in sorted(self._days.items()):
             if not totals[0]:
                 continue
             currency, eur, rate = self._currency[where], totals[8], None
             if currency != "EUR":
-                rate = max((entry for entry in rates[currency] if entry[0] <= day), default=None)
+                rate = rate_of(currency, day)
                 eur = (
-                    sum(half_away(net * rate[1], 100_000) * count for net, count in self._nets[where, day].items())
+                    sum(half_away(net * rate, 100_000) * count for net, count in self._nets[where, day].items())
                     if rate
                     else 0
                 )
@@ -174,6 +186,30 @@ class Expectation:
                 )
             )
         return answer
+
+    def _rate_of(self) -> Callable[[str, int], int | None]:
+        """EUR in 1/100000 for a currency on a day: the latest known rate up to it."""
+        rates: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for _, document in self._current.values():
+            if isinstance(document, Rate):
+                rates[document.currency].append((document.day, document.rate))
+
+        def rate_of(currency: str, day: int) -> int | None:
+            return max((entry for entry in rates[currency] if entry[0] <= day), default=(0, None))[1]
+
+        return rate_of
+
+    def papers(self, asked: str, into: PaperAnswers) -> None:
+        """What the offices' documents say as known now; what is due by the last day with any fact."""
+        receipts: dict[str, tuple[str, int]] = {}
+        last_day = self._papers.last_day()
+        for _, document in self._current.values():
+            if isinstance(document, SaleLine):
+                receipts[document.receipt] = (document.store.location_id, document.business_day)
+                last_day = max(last_day, document.business_day)
+        for days in (*self._moved.values(), *self._counted.values()):
+            last_day = max([last_day, *days])
+        self._papers.answer(asked, last_day, receipts, self._rate_of(), into)
 
     def on_hand(self, asked: str, day: int) -> list[OnHand]:
         """Stock at the end of a business day as known now; a count sets it, movements of later days add to it."""
@@ -206,7 +242,7 @@ class Expectation:
         )
 
 
-Answers = tuple[list[str], list[SalesDay], list[OnHand], list[StockTotal], list[ProductVersionKey]]
+Answers = tuple[list[str], list[SalesDay], list[OnHand], list[StockTotal], list[ProductVersionKey], PaperAnswers]
 
 
 def answers(chain: Chain, history: History, files: list[SourceFile], progress: Callable[[float], None]) -> Answers:
@@ -219,6 +255,7 @@ def answers(chain: Chain, history: History, files: list[SourceFile], progress: C
     last = max(file.known_at for file in files) // DAY + 1
     dates = [day - 1 for day in early]
     times, sales, on_hand, totals, position = [], [], [], [], 0
+    papers = PaperAnswers()
     for number, asked_day in enumerate([*early, last]):
         asked = asked_day * DAY + DAY // 2
         while position < len(landed) and landed[position].known_at <= asked:
@@ -227,12 +264,13 @@ def answers(chain: Chain, history: History, files: list[SourceFile], progress: C
             position += 1
         times.append(iso_utc(asked))
         sales += expectation.sales(times[-1])
+        expectation.papers(times[-1], papers)
         for day in dates[: number + 1] if asked_day != last else sorted({*dates, chain.first_day + chain.days - 1}):
             rows = expectation.on_hand(times[-1], day)
             on_hand += rows
             totals.append(expectation.total(times[-1], day, rows))
         progress((number + 1) / (len(early) + 1))
-    return times, sales, on_hand, totals, expectation.product_versions
+    return times, sales, on_hand, totals, expectation.product_versions, papers
 
 
 def _fates(file: SourceFile) -> Counter[Fate]:

@@ -1,11 +1,11 @@
-"""The tills: a gzipped CSV per store and business day, in the store's wall clock and currency."""
+"""The tills: gzipped CSVs of receipts and payments per store and business day, in the store's wall clock and currency."""
 
 from __future__ import annotations
 
 from systock.simulator.chain import Chain, Location
 from systock.simulator.clock import DAY, day_of, iso_utc, iso_wall, stamp
-from systock.simulator.delivery import POS_SALES, Line, SourceFile, cents, quoted, thousandths
-from systock.simulator.documents import History, SaleLine
+from systock.simulator.delivery import POS_SALES, POS_TENDERS, Line, SourceFile, cents, quoted, thousandths
+from systock.simulator.documents import History, SaleLine, Tender
 
 COLUMNS = (
     "receipt",
@@ -30,6 +30,7 @@ COLUMNS = (
     "orig_line",
     "changed_at",
 )
+TENDER_COLUMNS = ("receipt", "tender_no", "method", "amount", "currency", "changed_at")
 NEW_COLUMN = "loyalty_points"  # a till release in the middle of the simulated time adds it
 
 
@@ -63,19 +64,25 @@ def line_text(sale: SaleLine, wide: bool) -> str:
     return text
 
 
-def path_of(store: Location, day: int, known: int, mark: str = "") -> str:
+def path_of(store: Location, day: int, known: int, mark: str = "", name: str = "sales") -> str:
     """Where a file lies; `day` since 1970, `mark` for files beside the daily one."""
-    return f"incoming/pos/sales_{store.location_id}_{day_of(day):%Y-%m-%d}{mark}_{stamp(known)}.csv.gz"
+    return f"incoming/pos/{name}_{store.location_id}_{day_of(day):%Y-%m-%d}{mark}_{stamp(known)}.csv.gz"
 
 
 def files(chain: Chain, history: History) -> list[SourceFile]:
-    """One file per store and day on which it traded."""
+    """A file of receipts and one of payments per store and day on which it traded."""
+    payments: dict[str, list[Line]] = {}
+    for paper in history.papers:
+        if isinstance(paper, Tender):
+            text = f"{paper.receipt},{paper.number},{paper.method},{cents(paper.amount)},{paper.store.currency}"
+            payments.setdefault(paper.receipt, []).append(Line(paper, f"{text},{iso_utc(paper.changed)}"))
     made = []
     for day, store, sales in history.sales:
-        known = known_at(chain, store, day)
+        known, today = known_at(chain, store, day), chain.first_day + day
         wide = has_new_column(chain, known)
         lines = [Line(sale, line_text(sale, wide)) for sale in sales]
-        made.append(
-            SourceFile(POS_SALES, path_of(store, chain.first_day + day, known), known, lines, head=(header(wide),))
-        )
+        made.append(SourceFile(POS_SALES, path_of(store, today, known), known, lines, head=(header(wide),)))
+        paid = [line for receipt in dict.fromkeys(sale.receipt for sale in sales) for line in payments.get(receipt, [])]
+        path = path_of(store, today, known, name="tenders")
+        made.append(SourceFile(POS_TENDERS, path, known, paid, head=(",".join(TENDER_COLUMNS),)))
     return made

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import copytree
 
 from systock.errors import UsageError
-from systock.simulator import counts, erp, pos
+from systock.simulator import counts, erp, erp_papers, pos
 from systock.simulator.answer_key import FILE_NAME, AnswerKey
 from systock.simulator.chain import build_chain
 from systock.simulator.delivery import FileFate
@@ -67,10 +67,10 @@ def simulate(
     tell = progress or (lambda what, share: None)
     chain = build_chain(seed, start, days, stores, products)
     history = Trade(chain, seed).run(lambda share: tell("trading", share))
-    delivered = [*erp.files(chain, history), *pos.files(chain, history), *counts.files(chain, history)]
+    delivered = [file for source in (erp, erp_papers, pos, counts) for file in source.files(chain, history)]
     places = put_in(chain, history, delivered, names, seed)
     delivered.sort(key=lambda file: (file.known_at, file.path))
-    times, sales, on_hand, totals, versions = answers(
+    times, sales, on_hand, totals, versions, papers = answers(
         chain, history, delivered, lambda share: tell("working out the answers", share)
     )
     file_keys, table_keys = line_counts(delivered)
@@ -89,6 +89,12 @@ def simulate(
         on_hand,
         totals,
         sorted(versions, key=lambda version: (version.product_id, version.version_at)),
+        papers.purchases,
+        papers.transfers,
+        papers.web_orders,
+        papers.store_days,
+        papers.payments,
+        papers.held_payments,
         file_keys,
         table_keys,
         places,

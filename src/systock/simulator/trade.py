@@ -8,7 +8,8 @@ from random import Random
 
 from systock.simulator.chain import Chain, Location, Product
 from systock.simulator.clock import DAY, day_of
-from systock.simulator.documents import Count, History, Movement, Rate
+from systock.simulator.documents import Count, History, Movement, PurchaseLine, Rate, TransferLine
+from systock.simulator.office import Office
 from systock.simulator.sales import Shop
 
 _START_RATES = {"USD": 92_140, "GBP": 116_890, "CHF": 104_450}  # EUR, 1/100000
@@ -20,6 +21,7 @@ class Trade:
 
     def __init__(self, chain: Chain, seed: int) -> None:
         self.chain, self.history = chain, History()
+        self._office = Office(chain, self.history, seed)
         self._rng = Random(f"{seed}/trade")
         self._shops = {store.location_id: Shop(chain, store, seed) for store in chain.stores}
         self._stock: dict[str, list[int]] = {
@@ -29,8 +31,9 @@ class Trade:
         self._on_order: dict[str, list[int]] = {
             location.location_id: [0] * len(chain.products) for location in chain.locations
         }
-        # what arrives on a simulated day: (location, product, base units, transfer id or "")
-        self._arrivals: dict[int, list[tuple[Location, Product, int, str]]] = defaultdict(list)
+        # what arrives on a simulated day: (location, product, base units, the paper that it comes with)
+        self._arrivals: dict[int, list[tuple[Location, Product, int, PurchaseLine | TransferLine | None]]]
+        self._arrivals = defaultdict(list)
         self._documents: dict[tuple[str, str, int], list[int]] = {}
         self._document_count = 0
         self._daily: dict[str, list[float]] = {
@@ -145,7 +148,7 @@ class Trade:
                         "AB", location, product, 0, self._instant(day, location, max(location.cutover // 3600, 4))
                     )
                     units = self._round_up(product, max(8.0, self._daily[location.location_id][product.index] * 14))
-                    self._arrivals[day].append((location, product, units, ""))
+                    self._arrivals[day].append((location, product, units, None))
                     self._on_order[location.location_id][product.index] += units
 
     def _round_up(self, product: Product, units: float) -> int:
@@ -154,13 +157,21 @@ class Trade:
         return (int(units) // step + 1) * step * 1000
 
     def _arrive(self, day: int) -> None:
-        for location, product, units, transfer in self._arrivals.pop(day, []):
-            self._stock[location.location_id][product.index] += units
+        for location, product, units, paper in self._arrivals.pop(day, []):
             self._on_order[location.location_id][product.index] -= units
+            if isinstance(paper, TransferLine):
+                units -= self._office.missing(paper)
+            self._stock[location.location_id][product.index] += units
             # some goods are put on the shelf at once and booked two evenings later: the books go below zero in between
             late = location.kind == "F" and self._rng.random() < 0.02
             at = self._instant(day + 2, location, 19) if late else self._instant(day, location, 7)
-            self._post("UE" if transfer else "WE", location, product, units, at, cases=True, transfer=transfer)
+            if isinstance(paper, TransferLine):
+                self._office.arrive(paper, units, at)
+                self._post("UE", location, product, units, at, cases=True, transfer=paper.transfer)
+                continue
+            if paper:
+                self._office.receive(paper, units, at)
+            self._post("WE", location, product, units, at, cases=True)
 
     def _sell(self, day: int, store: Location) -> None:
         stock = self._stock[store.location_id]
@@ -173,7 +184,9 @@ class Trade:
             self.history.lost_units += quantity - given
             return given
 
-        self.history.sales.append((day, store, self._shops[store.location_id].trade(day, take)))
+        lines = self._shops[store.location_id].trade(day, take)
+        self.history.sales.append((day, store, lines))
+        self._office.close(day, store, lines)
 
     def _lose(self, day: int, location: Location) -> None:
         """Breakage (to the damaged stock, thrown away later), goods past their date, and what nobody saw disappear."""
@@ -208,19 +221,23 @@ class Trade:
             transfer, at = f"T{day:04d}{store.number}", self._instant(day, warehouse, 18)
             for product, needed in self._needs(store, 4, 11):
                 if not store.supplied_by_warehouse:
-                    self._expect(day + self._rng.randint(2, 4), store, product, needed, "")
+                    self._buy(day, day + self._rng.randint(2, 4), store, product, needed)
                     continue
                 shipped = min(needed, self._stock[warehouse.location_id][product.index])
                 shipped -= shipped % (max(product.case_units, 1) * 1000)
                 if shipped > 0:
                     self._stock[warehouse.location_id][product.index] -= shipped
                     self._post("UA", warehouse, product, -shipped, at, cases=True, transfer=transfer)
-                    self._expect(tomorrow, store, product, shipped, transfer)
+                    self._expect(
+                        tomorrow, store, product, shipped, self._office.ship(transfer, store, product, shipped, at)
+                    )
         lead = {supplier.supplier_id: supplier.lead_days for supplier in self.chain.suppliers}
         for product, needed in self._needs(warehouse, 10, 24):
-            self._expect(
-                day + max(1, lead[product.supplier_id] + self._rng.randint(-1, 4)), warehouse, product, needed, ""
-            )
+            arrival = day + max(1, lead[product.supplier_id] + self._rng.randint(-1, 4))
+            self._buy(day, arrival, warehouse, product, needed)
+
+    def _buy(self, day: int, arrival: int, location: Location, product: Product, units: int) -> None:
+        self._expect(arrival, location, product, units, self._office.order(day, location, product, units, arrival))
 
     def _needs(self, location: Location, below: int, up_to: int) -> list[tuple[Product, int]]:
         name = location.location_id
@@ -233,9 +250,11 @@ class Trade:
             and (have := stock[product.index] + ordered[product.index]) < daily[product.index] * below * 1000
         ]
 
-    def _expect(self, day: int, location: Location, product: Product, units: int, transfer: str) -> None:
+    def _expect(
+        self, day: int, location: Location, product: Product, units: int, paper: PurchaseLine | TransferLine
+    ) -> None:
         self._on_order[location.location_id][product.index] += units
-        self._arrivals[day].append((location, product, units, transfer))
+        self._arrivals[day].append((location, product, units, paper))
 
     def _count(self, day: int, number: int, location: Location) -> None:
         """Every fortnight a third of the range is counted after closing; some lines of the sheet stay empty."""

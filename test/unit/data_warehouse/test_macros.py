@@ -282,6 +282,18 @@ def test_dates(engine: DuckDBEngine, rows: list[tuple[date, date, int]]) -> None
     assert values(engine, "month_name_en(t.a)", a=a) == [x.strftime("%B") for x, _, _ in rows]
 
 
+@given(st.lists(st.tuples(instants, instants, st.integers(-(10**9), 10**9)), min_size=1, max_size=50))
+def test_hours_between_two_instants(engine: DuckDBEngine, rows: list[tuple[datetime, datetime, int]]) -> None:
+    """Any two instants, and odd halves of a thousandth of an hour, 1.8 seconds each."""
+    pairs = [(a, b) for a, b, _ in rows]
+    pairs += [(datetime(2000, 1, 1) + timedelta(milliseconds=1800 * n), datetime(2000, 1, 1)) for *_, n in rows]
+    a, b = (pa.array(column, pa.timestamp("us", "UTC")) for column in zip(*pairs, strict=True))
+    micro = timedelta(microseconds=1)
+    assert values(engine, "hours_between(t.a, t.b)", a=a, b=b) == [
+        rounded(Decimal((x - y) // micro) / 3_600_000_000, 3) for x, y in pairs
+    ]
+
+
 def test_date_spine_in_from_and_lateral(engine: DuckDBEngine) -> None:
     def rows(sql: str) -> list[tuple[Any, ...]]:
         return engine.rows(compile_text(sql))

@@ -26,15 +26,22 @@ KEYS = {
     "erp.product_units": ("art", "einheit"),
     "erp.products": ("art", "geaendert"),
     "counts.sheets": ("beleg", "zeile"),
+    "erp.purchases": ("bestellung", "pos"),
+    "erp.transfers": ("umlagerung", "pos"),
+    "erp.web_orders": ("auftrag", "pos"),
+    "erp.store_days": ("filiale", "tag"),
+    "pos.tenders": ("receipt", "tender_no"),
 }
-CHANGED = {"pos.sales": "changed_at", "erp.exchange_rates": "gemeldet"}
+CHANGED = {"pos.sales": "changed_at", "pos.tenders": "changed_at", "erp.exchange_rates": "gemeldet"}
 FOLDERS = {
     "sales": "pos.sales",
     "inventur": "counts.sheets",
     "movements": "erp.movements",
     "rates": "erp.exchange_rates",
 }
-FOLDERS |= {"units": "erp.product_units", "products": "erp.products"}
+FOLDERS |= {"units": "erp.product_units", "products": "erp.products", "purchases": "erp.purchases"}
+FOLDERS |= {"transfers": "erp.transfers", "weborders": "erp.web_orders", "storedays": "erp.store_days"}
+FOLDERS |= {"tenders": "pos.tenders"}
 FOUR = Decimal("0.0001")
 
 
@@ -97,7 +104,7 @@ def _split(table: str, text: str) -> tuple[list[str], list[tuple[int, list[str] 
             except json.JSONDecodeError:
                 rows.append((number, None))
         return columns, rows
-    lines = list(csv.reader(io.StringIO(text), delimiter="," if table == "pos.sales" else ";"))
+    lines = list(csv.reader(io.StringIO(text), delimiter="," if table.startswith("pos.") else ";"))
     width = len(lines[0])
     return lines[0], [
         (number, cells if len(cells) == width else None) for number, cells in enumerate(lines[1:], start=2)

@@ -12,6 +12,7 @@ import pytest
 from systock.simulator import AnswerKey, load_answer_key, simulate
 from systock.simulator.answer_key import SalesDay
 
+from . import naive_papers
 from . import naive_warehouse as naive
 
 MEASURES = [field.name for field in dataclasses.fields(SalesDay)][4:]
@@ -46,6 +47,34 @@ def test_sales_and_stock_are_those_of_the_files_known_by_then(chain: tuple[Path,
             assert stock == naive.on_hand(state, known, total.business_date)
             assert total.units == sum(stock.values())
     assert not files
+
+
+def test_the_offices_figures_are_those_of_the_files_known_by_then(chain: tuple[Path, AnswerKey]) -> None:
+    folder, key = chain
+    known, state = naive.places(folder), naive.State()
+    files = naive.deliveries(folder)
+    for asked in key.knowledge_times:
+        while files and files[0].known_at <= asked:
+            naive.learn(state, files.pop(0))
+        for name, expected in naive_papers.all_figures(state, known).items():
+            rows = [dataclasses.astuple(row)[1:] for row in getattr(key, name) if row.known_at == asked]
+            assert sorted(rows) == sorted(expected), (asked, name)
+
+
+def test_the_offices_documents_are_of_every_kind(chain: tuple[Path, AnswerKey]) -> None:
+    _, key = chain
+    last = {
+        name: [row for row in getattr(key, name) if row.known_at == key.latest]
+        for name in ("purchases", "transfers", "web_orders", "payments")
+    }
+    assert any(row.on_time_in_full_lines < row.due_lines and row.rejected_units for row in last["purchases"])
+    assert any(row.filled_units < row.due_units for row in last["purchases"])
+    assert any(row.on_order_units for row in last["purchases"])
+    assert any(row.lost_units for row in last["transfers"]) and any(row.in_transit_units for row in last["transfers"])
+    assert any(row.reserved_units and row.open_units and row.cancelled_units for row in last["web_orders"])
+    assert {row.method for row in last["payments"]} == {"cash", "card", "voucher"}
+    # only a fault takes a whole receipt away from its payment
+    assert bool(key.held_payments) == bool(key.faults_asked)
 
 
 def test_line_counts_are_those_of_the_files(chain: tuple[Path, AnswerKey]) -> None:

@@ -18,7 +18,7 @@ from systock.errors import DefinitionError
 #: Columns that every raw table has besides the source's own.
 RAW_EXTRAS = ("_file", "_row", "_extracted_at")
 #: Contract columns that SyStock fills when a mapping leaves them out.
-FILLED = ("source_name", "product_source_name", "location_source_name")
+FILLED = ("source_name", "product_source_name", "location_source_name", "supplier_source_name")
 
 
 @dataclass(frozen=True)
