@@ -100,7 +100,10 @@ def test_everything_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ('colour = 1\n[project]\nname = "x"', ["colour", "no such setting", "notify, project, retention, run, schedule, sources, target"]),
+        (
+            'colour = 1\n[project]\nname = "x"',
+            ["colour", "no such setting", "notify, project, retention, run, schedule, sources, target"],
+        ),
         (SOURCE + "moves_stok = true", ["sources.pos.moves_stok", "Did you mean 'moves_stock'?"]),
         (MINIMAL + 'currency = "eur"', ["project.currency", "'eur'", "capital"]),
         (MINIMAL + 'timezone = "Europe/Berln"', ["project.timezone", "'Europe/Berln'", "'Europe/Berlin'"]),

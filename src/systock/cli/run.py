@@ -40,9 +40,7 @@ def run(
 
     opened = open_project(project)
     with show_progress() as progress:
-        summary = opened.run(
-            select=select, full=full, dry_run=dry_run, progress=progress, since=since, until=until
-        )
+        summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress, since=since, until=until)
     if form is Format.json:
         print_facts(asdict(summary), form)
     elif form is Format.csv:

@@ -13,6 +13,8 @@ from systock.errors import SettingsError, StorageError
 from systock.pipeline_manager.state import Notice, State
 
 if TYPE_CHECKING:
+    from apprise import Apprise
+
     from systock.config import NotifySettings
 
 
@@ -50,13 +52,13 @@ def _waiting(state: State, notices: Sequence[Notice]) -> list[Notice]:
 
 def send(settings: NotifySettings, notice: Notice) -> list[dict[str, Any]]:
     """Send a notice to every address: which, and what went wrong with it. No result shows any part of an address."""
-    from apprise import Apprise, LogCapture, NotifyType
+    from apprise import LogCapture, NotifyType
 
     kind = NotifyType.INFO if notice.event == "test" else NotifyType.FAILURE
     results = []
     for name, url in _named(settings):
         with LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
-            apprise = Apprise()
+            apprise = _apprise()
             try:
                 if not apprise.add(url):
                     problem: str | None = "is no address that Apprise knows"
@@ -75,14 +77,23 @@ def check_addresses(settings: NotifySettings) -> None:
     """Raise SettingsError for an address that could never be notified."""
     if not settings.urls:
         return
-    from apprise import Apprise
-
     for name, url in _named(settings):
-        if not Apprise().add(url):
+        if not _apprise().add(url):
             raise SettingsError(
                 "is no address that Apprise knows", where=name, state="Nothing was started.",
                 todo="Write one such as 'jsons://host/path' or 'mailtos://user:${PASSWORD}@host?to=a@b.com'; 'systock notify' tries it.",
             )  # fmt: skip
+
+
+def _apprise() -> Apprise:
+    from apprise import Apprise
+
+    # It logs addresses that it can't read, secrets and all: none of that may reach anybody's log.
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    return Apprise()
 
 
 def _named(settings: NotifySettings) -> list[tuple[str, str]]:
