@@ -121,13 +121,16 @@ class _Run:
 
     def _run(self, extent: Extent, full: bool) -> None:
         place, summary = self._place, self._summary
+        self._clock.quietly("definitions")
         definitions = Definitions(place.project_dir, place.settings)
         clean_up(place.state_dir, place.warehouse, self._state, place.settings.retention, definitions.hash)
         published = self._state.published()
         if published is None or published.definitions != definitions.hash:
             definitions.check()  # a wrong mapping is found before anything is written
         log = place.log()
+        self._clock.quietly("")
         self._extract(log, extent)
+        self._clock.quietly("prepare")
         last = log.last_commit()
         summary.generation = published.generation if published else None
         if (

@@ -27,6 +27,11 @@ class StepClock:
         self._stage = name
         self._inner.stage(name, total)
 
+    def quietly(self, name: str) -> None:
+        """A new stage begins that only the log tells of; '' for none."""
+        self._take("")
+        self._stage = name
+
     def advance(self, n: int = 1, detail: str = "") -> None:
         """n more are done: `detail` names what, where the stage is one of tables."""
         if self._stage in ("conform", "refresh"):
