@@ -21,8 +21,8 @@ def schedule(
 ) -> None:
     """Run by the cron expressions of the settings, until stopped.
 
-    Ticks that were missed are made up for by one run. The first Ctrl-C or SIGTERM lets the run at work end; the second
-    does not.
+    Ticks that were missed are made up for by one run. The first Ctrl-C or SIGTERM lets the run at work end; a second
+    one does not.
     """
     from systock.cli.rows import note, print_rows
 
@@ -47,10 +47,9 @@ class _Stop:
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
         self.asked = True
         os.write(self._writer, b".")
+        signal.signal(number, signal.SIG_DFL)  # the next one ends the process as a crash would, which is safe
 
     def wait(self, seconds: float) -> None:
         """Wait; less, once asked to end."""
