@@ -21,6 +21,8 @@ from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.schedule import DAY_CLOSE
 from systock.pipeline_manager.state import State
 
+from .test_kill import Reader
+
 SYSTOCK = [sys.executable, "-m", "systock"]
 CLOSES = "SELECT kind, CAST(as_of AS VARCHAR) AS as_of, is_derived FROM snapshot.taken ORDER BY ALL"
 
@@ -82,6 +84,8 @@ def without_fractions(rows: list[tuple]) -> list[tuple]:
 
 def kill_and_look(project: Path, kills: int, seed: int) -> None:
     then, chance = seen(project, 3), random.Random(seed)
+    reader = Reader(project / "warehouse.duckdb")
+    reader.start()
     first = datetime.now(UTC)
     cut = 0
     for number in range(kills):
@@ -98,6 +102,9 @@ def kill_and_look(project: Path, kills: int, seed: int) -> None:
     seen_run(project)
     done = systock(project, "schedule", "--once")
     assert done.returncode == 0, done.stderr
+    reader.stop.set()
+    reader.join()
+    assert reader.reads > 0 and reader.faults == []
     assert without_fractions(closes(project)) == without_fractions(expected_closes(then, first))
     [(lines, files)] = [
         tuple(row.values())

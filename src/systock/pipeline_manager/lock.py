@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,12 +49,12 @@ def _lock(path: Path, command: str, busy: str, todo: str) -> Iterator[None]:
         except BlockingIOError:
             holder = _holder(path) or "its name is not written yet"
             raise BusyError(f"{busy}: {holder}", where=str(path), state="Nothing was started.", todo=todo) from None
-        file.truncate(0)
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        file.write(json.dumps({"command": command, "pid": os.getpid(), "host": socket.gethostname(), "since": since}))
-        file.flush()
+        name = {"command": command, "pid": os.getpid(), "host": socket.gethostname()}
+        name["since"] = datetime.now(UTC).isoformat(timespec="seconds")
+        with suppress(OSError):  # on a full disk the lock holds all the same, without a name
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), json.dumps(name).encode())
         yield
-        file.truncate(0)
 
 
 def scheduler_at_work(state_dir: Path) -> str | None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from systock.config import Settings, load_settings
@@ -107,7 +107,7 @@ def plan(settings: Settings, ticks: dict[str, Ticks], now: datetime) -> list[Pla
     return found
 
 
-def closes_due(settings: Settings, since: datetime, kept: set[Any], now: datetime) -> list[Moment]:
+def closes_due(settings: Settings, since: datetime, kept: set[date], now: datetime) -> list[Moment]:
     """The business days that closed after `since` and are not kept yet, each at its end, oldest first.
 
     The tick that follows the end of a day, before the next day ends, is its close; a day without one is not kept.

@@ -306,16 +306,16 @@ def test_a_close_that_could_not_be_kept_comes_with_the_next(shop: Shop, monkeypa
 @pytest.mark.parametrize(
     ("cron", "expected"),
     [
-        ("30 4 * * *", {25, 26}),
-        ("* * * * *", {25, 26}),  # many ticks after an end: one close
-        ("0 2 * * *", {24, 25}),  # before the cutover: it closes the day that ended 22 hours ago
-        ("30 4 * * 1-5", set()),  # Friday and Saturday end on days without a tick
+        ("30 4 * * *", {25, 26, 27}),
+        ("* * * * *", {25, 26, 27}),  # many ticks after an end: one close
+        ("0 2 * * *", {24, 25, 26}),  # before the cutover: it closes the day that ended 22 hours ago
+        ("30 4 * * 1-5", {27}),  # Friday and Saturday end on days without a tick
     ],
 )
 def test_which_days_close(shop: Shop, cron: str, expected: set[int]) -> None:
     shop.settings(f'day_close = "{cron}"')
-    friday, sunday = utc("2024-10-25T12:00+02:00"), utc("2024-10-27T12:00+01:00")
-    found = closes_due(load_settings(shop.path), friday, {date(2024, 10, 23)}, sunday)
+    friday, monday = utc("2024-10-25T12:00+02:00"), utc("2024-10-28T12:00+01:00")
+    found = closes_due(load_settings(shop.path), friday, {date(2024, 10, 23)}, monday)
     assert {moment.day.day for moment in found} == expected
     # A day ends at 04:00 of the next, on the local clock, also when it had 25 hours.
     ends = [(moment.instant + timedelta(microseconds=1)).astimezone(BERLIN) for moment in found]
