@@ -20,6 +20,7 @@ from systock import Project
 from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.schedule import DAY_CLOSE
 from systock.pipeline_manager.state import State
+from systock.pipeline_manager.take_snapshot import days_kept
 
 from .test_kill import Reader
 
@@ -119,6 +120,25 @@ def kill_and_look(folder: Path, kills: int, seed: int) -> None:
 
 def test_killed_between_a_tick_and_the_end_of_its_work(tmp_path: Path) -> None:
     kill_and_look(tmp_path, kills=6, seed=1)
+
+
+def test_killed_when_a_close_has_landed(tmp_path: Path) -> None:
+    project = make(tmp_path / "p")
+    then, first = seen(project, 3), datetime.now(UTC)
+    process = start(project)
+    log, until = Project(project)._place.log(), time.monotonic() + 60
+    while not days_kept(log):
+        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = days_kept(log)
+    with closing(State(project / ".systock")) as state:
+        assert state.ticks()[DAY_CLOSE].done_until == then
+    done = systock(project, "schedule", "--once")
+    assert done.returncode == 0, done.stderr
+    assert kept and days_kept(log) >= kept
+    assert without_fractions(closes(project)) == without_fractions(expected_closes(then, first))
 
 
 @pytest.mark.long
@@ -224,7 +244,7 @@ def test_many_closes_are_each_what_one_taken_alone_is(tmp_path: Path) -> None:
         Project(project).run()
         days = [datetime(2024, 3, day, tzinfo=UTC).date() for day in (6, 2, 3, 1, 5)]  # states also shrink
         from systock.pipeline_manager.build import Silent
-        from systock.pipeline_manager.take_snapshot import Moment, days_kept, point_in_time, take_closes
+        from systock.pipeline_manager.take_snapshot import Moment, point_in_time, take_closes
 
         opened = Project(project)
         moments = [
