@@ -172,6 +172,8 @@ def _folder() -> Path:
 @lru_cache(maxsize=1)
 def _first_day() -> Path:
     project = make_project(_folder() / "good")
+    with (project / "systock.toml").open("a") as settings:
+        settings.write("\n[run]\nattempts = 1\n")  # what a first failure says and leaves is what is looked at
     products = [(f"P{n}", "x", "1", "pcs", "2024-01-01T00:00:00+00:00") for n in range(3)]
     deliver(project, "erp_products", products, "1")
     deliver(project, "erp_locations", [("S1", "Berlin", "Europe/Berlin")], "1")

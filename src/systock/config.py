@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -32,6 +32,7 @@ SOURCE_TYPES = ("files",)
 CODED_ENTITIES = ("product", "location", "customer", "supplier")
 
 _SECRET = re.compile(r"\$\{([^}]*)\}")
+_SECRET_SETTINGS = ("target.url", "notify.urls")
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPECTED = {
     "tuple_type": 'it must be a list of texts, such as ["id"]',
@@ -47,6 +48,8 @@ _EXPECTED = {
 ObjectName = Annotated[str, AfterValidator(values.object_name)]
 ColumnNames = Annotated[tuple[str, ...], AfterValidator(values.column_names)]
 Mode = Literal["append", "changes", "full"]
+Cron = Annotated[str, AfterValidator(values.cron)]
+Duration = Annotated[timedelta, BeforeValidator(values.duration)]
 
 
 class _Section(BaseModel):
@@ -87,6 +90,30 @@ class RunSettings(_Section):
 
     memory_limit: Annotated[str, AfterValidator(values.memory_size)] = ""
     threads: StrictInt = Field(default=0, ge=0, le=1024)
+    attempts: StrictInt = Field(default=3, ge=1, le=100)
+    retry_wait: Duration = timedelta(seconds=2)
+
+
+class ScheduleSettings(_Section):
+    """[schedule]: when `systock schedule` runs what; times are those of the project's zone."""
+
+    run: Cron | None = None
+    day_close: Cron | None = None
+
+
+class NotifySettings(_Section):
+    """[notify]: whom to tell of a failed run or a source that is late."""
+
+    urls: Annotated[
+        tuple[Annotated[SecretStr, AfterValidator(values.address)], ...], BeforeValidator(values.one_or_several)
+    ] = ()
+
+
+class RetentionSettings(_Section):
+    """[retention]: how long what no figure depends on is kept."""
+
+    runs: Duration = timedelta(days=90)
+    copies: Duration = timedelta(days=30)
 
 
 class TableSettings(_Section):
@@ -142,6 +169,8 @@ class SourceSettings(_Section):
     """[sources.<source>]: one system that delivers, and what its figures mean."""
 
     type: Literal["files"]
+    schedule: Cron | None = None
+    fresh_within: Duration | None = None
     known_at: Annotated[str, AfterValidator(values.known_at)] = "landing"
     moves_stock: StrictBool = False
     stock_starts: Literal["count", "zero"] = "count"
@@ -175,14 +204,19 @@ class Settings(_Section):
     project: ProjectSettings
     target: TargetSettings = Field(default_factory=TargetSettings)
     run: RunSettings = Field(default_factory=RunSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     sources: dict[ObjectName, SourceSettings] = Field(default_factory=dict)
 
     def definition_text(self) -> str:
-        """Canonical JSON of the settings that influence gold: all but where it goes and what a run may use."""
+        """Canonical JSON of the settings that influence gold: all but where it goes, when, and what a run may use."""
         import json
 
-        content = self.model_dump(mode="json", exclude={"target", "run"})
-        return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        figures = self.model_dump(mode="json", include={"project", "sources"})
+        for source in figures["sources"].values():
+            del source["schedule"], source["fresh_within"]
+        return json.dumps(figures, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def load_settings(project_dir: Path | str) -> Settings:
@@ -299,13 +333,12 @@ def _expand(node: Any, location: tuple[int | str, ...], project_dir: Path, probl
     if not isinstance(node, str) or not _SECRET.search(node):
         return node
     setting = _dotted(location)
-    field = _model_at(location).model_fields.get(str(location[-1]))
-    if field is None:
+    name = next(part for part in reversed(location) if isinstance(part, str))
+    if name not in _model_at(location).model_fields:
         return node
-    if field.annotation is not SecretStr:
-        problems.append(
-            f"{setting}: {node!r} names a secret, which only stands in settings that may hold one: target.url"
-        )
+    if setting.partition("[")[0] not in _SECRET_SETTINGS:
+        valid = ", ".join(_SECRET_SETTINGS)
+        problems.append(f"{setting}: {node!r} names a secret, which only stands in settings that may hold one: {valid}")
         return node
     return _SECRET.sub(lambda match: _secret(match[1], setting, project_dir, problems), node)
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from systock.config import load_settings
 from systock.errors import UsageError
+from systock.pipeline_manager.attended_run import attended_run
 from systock.pipeline_manager.definitions import Definitions
-from systock.pipeline_manager.lock import project_lock
+from systock.pipeline_manager.extent import extent_of
+from systock.pipeline_manager.freshness import freshness
+from systock.pipeline_manager.lock import project_lock, scheduler_at_work
+from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
 from systock.pipeline_manager.state import State
 
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 
     from systock.data_warehouse.engine.base import Engine
     from systock.pipeline_manager.build import Progress
+    from systock.pipeline_manager.schedule import Plan, Scheduler, Stop
 
 
 class Project:
@@ -28,10 +38,62 @@ class Project:
         self._place = Workplace(self.path, self.settings)
 
     def run(
-        self, select: str | None = None, full: bool = False, dry_run: bool = False, progress: Progress | None = None
+        self,
+        select: str | Sequence[str] | None = None,
+        full: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        *,
+        since: str | None = None,
+        until: str | None = None,
     ) -> RunSummary:
-        """Extract, land, conform, refresh, check and publish; safe to repeat."""
-        return run(self._place, _watched(progress), select=select, full=full, dry_run=dry_run)
+        """Extract, land, conform, refresh, check and publish; safe to repeat.
+
+        select: extract only these sources or raw tables ("pos", "pos.sales"), or those that a table is made from
+        ("+gold.fact_sale_line"). since, until: only files whose stated time lies between these days or instants.
+        """
+        selectors = [select] if isinstance(select, str) else select or ()
+        extent = extent_of(self.settings, lambda: Definitions(self.path, self.settings), selectors, since, until)
+        if dry_run:
+            return run(self._place, _watched(progress), extent, dry_run=True)
+        return attended_run(self._place, _watched(progress), extent, full=full)
+
+    def scheduler(self, stop: Stop, say: Callable[[str], None], progress: Progress | None = None) -> Scheduler:
+        """The project's scheduler, to be started: `once()` or `forever()`."""
+        from systock.pipeline_manager.notify import check_addresses
+        from systock.pipeline_manager.schedule import Scheduler
+
+        check_addresses(self.settings.notify)
+        return Scheduler(self.path, stop, say, _watched(progress))
+
+    def schedule(self) -> list[dict[str, Any]]:
+        """What the settings schedule: each job, what it missed, and when it is next due."""
+        return [
+            {
+                "job": p.job.setting, "cron": p.job.cron, "next": self._local(p.upcoming), "missed": self._local(p.missed),
+                "done_until": self._local(p.ticks.done_until) if p.ticks else None, "does": p.job.does,
+            }
+            for p in self._plans()
+        ]  # fmt: skip
+
+    def _plans(self) -> list[Plan]:
+        from systock.pipeline_manager.schedule import plan
+
+        with closing(State(self._place.state_dir)) as state:
+            return plan(self.settings, state.ticks(), datetime.now(UTC))
+
+    def _local(self, instant: datetime | None) -> str | None:
+        """An instant on the project's clock."""
+        zone = ZoneInfo(self.settings.project.timezone)
+        return instant.astimezone(zone).isoformat(timespec="minutes") if instant else None
+
+    def notify(self) -> list[dict[str, Any]]:
+        """Send a test notice to every address of [notify]: which took it, and why not."""
+        from systock.pipeline_manager.notify import send
+        from systock.pipeline_manager.state import Notice
+
+        name = self.settings.project.name
+        return send(self.settings.notify, Notice("test", "", "", f"{name}: a test", "This is a test of [notify]."))
 
     def query(self, sql: str, known_at: str | None = None, progress: Progress | None = None) -> pa.Table:
         """Rows of one SELECT on the published warehouse, as an Arrow table.
@@ -58,11 +120,14 @@ class Project:
                 else "Run 'systock run' first."
             )
             raise UsageError(f"nothing was known at {instant.isoformat()}", where="--known-at", todo=todo)
-        path = self._place.state_dir / "as_known" / f"{known[-1].no}-{definitions.hash[:16]}.duckdb"
-        if not path.exists():
+        path = self._place.state_dir / COPIES / copy_name(known[-1].no, definitions.hash)
+        if path.exists():
+            with suppress(OSError):
+                os.utime(path)  # it is kept by its last use
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(".new")
-            with project_lock(self._place.state_dir):
+            with project_lock(self._place.state_dir, "systock query --known-at"):
                 state = State(self._place.state_dir)
                 try:
                     build_anew(self._place, aside, log, definitions, progress, state, up_to=known[-1].no)
@@ -83,8 +148,17 @@ class Project:
         """What is loaded, how fresh it is, what the last run did."""
         state, log = State(self._place.state_dir), self._place.log()
         published, last = state.published(), log.last_commit()
-        runs = state.runs(1)
+        runs, notices = state.runs(1), state.notices(5)
         state.close()
+        now, plans = datetime.now(UTC), self._plans()
+        sources = [
+            {
+                "source": of.source, "fresh_at": of.fresh_at.isoformat() if of.fresh_at else None,
+                "fresh_within": str(of.fresh_within) if of.fresh_within else None, "is_late": of.is_late(now),
+                "next_run": self._local(min((p.upcoming for p in plans if of.source in p.job.sources and p.upcoming), default=None)),
+            }
+            for of in freshness(self.settings, log)
+        ]  # fmt: skip
         tables = []
         for source, settings in self.settings.sources.items():
             for table in settings.tables:
@@ -98,7 +172,8 @@ class Project:
             "project": self.settings.project.name, "generation": published.generation if published else None,
             "published_at": published.published_at if published else None, "known_at": published.known_at if published else None,
             "waiting_commits": (last.no if last else 0) - (published.commit_no if published else 0),
-            "last_run": {k: v for k, v in runs[0].items() if k != "summary"} if runs else None, "tables": tables,
+            "last_run": {k: v for k, v in runs[0].items() if k != "summary"} if runs else None,
+            "scheduler": scheduler_at_work(self._place.state_dir), "sources": sources, "tables": tables, "notices": notices,
         }  # fmt: skip
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
@@ -108,6 +183,13 @@ class Project:
             return state.runs(limit)
         finally:
             state.close()
+
+    def run_steps(self, run_id: int) -> list[dict[str, Any]]:
+        """The steps of one run in their order, with seconds and rows."""
+        with closing(State(self._place.state_dir)) as state:
+            if not state.run_of(run_id):
+                raise UsageError(f"no run has the number {run_id}", todo="See 'systock runs'.")
+            return state.steps(run_id)
 
     def batches(self, source: str | None = None, table: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """The newest landed batches first."""
@@ -210,7 +292,7 @@ class Project:
             return {"generation": summary.generation, "tables": summary.tables}
         watched, definitions = _watched(progress), Definitions(self.path, self.settings)
         path = self._place.state_dir / "verify.duckdb"
-        with project_lock(self._place.state_dir):
+        with project_lock(self._place.state_dir, "systock rebuild --verify"):
             state = State(self._place.state_dir)
             published = state.published()
             if published is None:
@@ -244,9 +326,7 @@ class Project:
         """Keep the state of products and of sales (or one of them) as reported now, as of an instant or a day's end."""
         from systock.pipeline_manager.take_snapshot import take_snapshots
 
-        return take_snapshots(
-            self._place, [f"{kind}_state"] if kind else ["product_state", "sales_state"], as_of, _watched(progress)
-        )
+        return take_snapshots(self._place, [f"{kind}_state"] if kind else None, as_of, _watched(progress))
 
     def snapshots(self) -> list[dict[str, Any]]:
         """The snapshots taken, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import PurePosixPath
 
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_fi
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")
 _DIRECTIVES = "YmdjHMSfz"
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(second|minute|hour|day|week)s?")
 
 
 def hint(value: str, valid: Sequence[str]) -> str:
@@ -100,6 +101,11 @@ def path_list(value: object) -> object:
     """One path or several, as a list."""
     if value == []:
         raise ValueError("names no file: give a path, such as 'incoming/pos/*.csv'")
+    return one_or_several(value)
+
+
+def one_or_several(value: object) -> object:
+    """One text or a list of them, as a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -180,5 +186,46 @@ def target_url(value: SecretStr) -> SecretStr:
     if not match or match[1].endswith("/") or any(ord(letter) < 32 for letter in match[1]):
         raise ValueError(
             "is not a target: 'duckdb:///<file>', relative to the project, or 'duckdb:////<absolute file>'"
+        )
+    return value
+
+
+def cron(value: str) -> str:
+    """When something runs: a cron expression of five fields."""
+    from cronsim import CronSim, CronSimError
+
+    valid = (
+        "five fields, minute hour day-of-month month day-of-week, such as '*/15 * * * *' (every quarter of an hour) "
+        "or '30 4 * * 1-6' (at 04:30 from Monday to Saturday)"
+    )
+    if len(value.split()) != 5:
+        raise ValueError(f"{value!r} is not a cron expression: {valid}")
+    try:
+        next(CronSim(value, datetime(2000, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"{value!r} is not a cron expression ({str(error).lower()}): {valid}") from None
+    except StopIteration:
+        raise ValueError(f"{value!r} is a day that never comes: {valid}") from None
+    return value
+
+
+def duration(value: object) -> timedelta:
+    """A span of time, such as '26 hours'."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    try:
+        return timedelta(**{f"{match[2]}s": float(match[1])})  # type: ignore[index]
+    except (TypeError, OverflowError):
+        units = "seconds, minutes, hours, days or weeks"
+        raise ValueError(f"{value!r} is not a span of time: a number of {units}, such as '26 hours'") from None
+
+
+def address(value: SecretStr) -> SecretStr:
+    """Whom to notify. No message shows the value: it may hold a token."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value.get_secret_value()):
+        raise ValueError(
+            "is not an address: such as 'jsons://host/path' (a webhook), 'mailtos://user:${PASSWORD}@host?to=a@b.com' (mail) "
+            "or any other that Apprise knows"
         )
     return value

@@ -228,7 +228,7 @@ def test_what_fails_leaves_things_as_they_were(stub: Stub, tmp_path: Path) -> No
         assert main(["demo", "--seed", "8"]) == code
         assert files(tmp_path) == before
     stub.fails = None
-    with project_lock(tmp_path / "demo" / ".systock"):
+    with project_lock(tmp_path / "demo" / ".systock", "systock run"):
         assert main(["demo", "--seed", "8"]) == 1
     assert files(tmp_path) == before
 

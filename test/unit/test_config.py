@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,10 @@ def test_everything_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ('colour = 1\n[project]\nname = "x"', ["colour", "no such setting", "project, run, sources, target"]),
+        (
+            'colour = 1\n[project]\nname = "x"',
+            ["colour", "no such setting", "notify, project, retention, run, schedule, sources, target"],
+        ),
         (SOURCE + "moves_stok = true", ["sources.pos.moves_stok", "Did you mean 'moves_stock'?"]),
         (MINIMAL + 'currency = "eur"', ["project.currency", "'eur'", "capital"]),
         (MINIMAL + 'timezone = "Europe/Berln"', ["project.timezone", "'Europe/Berln'", "'Europe/Berlin'"]),
@@ -160,6 +163,22 @@ def test_everything_set(tmp_path: Path) -> None:
         (TABLE + 'columns = ["a"]', ["tables.sales.columns", "header = true"]),
         (TABLE + 'key = ["ida"]\nheader = false\ncolumns = ["id", "b"]', ["lacks the key column 'ida'", "'id'"]),
         (TABLE + 'format = "csv"\nrecords = "a.b"', ["tables.sales.records", "json"]),
+        (
+            TABLE.replace("[sources.pos]", '[sources.pos]\nschedule = "daily"'),
+            ["sources.pos.schedule", "'daily'", "five fields", "'30 4 * * 1-6'"],
+        ),
+        (MINIMAL + '[schedule]\nrun = "* * * * * *"', ["schedule.run", "five fields"]),
+        (MINIMAL + '[schedule]\nrun = "61 * * * *"', ["schedule.run", "bad minute", "five fields"]),
+        (MINIMAL + '[schedule]\nday_close = "0 0 30 2 *"', ["schedule.day_close", "0 0 30 2 *"]),
+        (MINIMAL + '[schedule]\nnight = "0 0 * * *"', ["no such setting", "day_close, run"]),
+        (
+            TABLE.replace("[sources.pos]", '[sources.pos]\nfresh_within = "a while"'),
+            ["fresh_within", "'a while'", "'26 hours'", "days or weeks"],
+        ),
+        (TABLE.replace("[sources.pos]", "[sources.pos]\nfresh_within = 26"), ["fresh_within", "26", "'26 hours'"]),
+        (MINIMAL + '[retention]\nruns = "90000000000000 days"', ["retention.runs", "'26 hours'"]),
+        (MINIMAL + "[run]\nattempts = 0", ["run.attempts", "greater than or equal to 1"]),
+        (MINIMAL + '[notify]\nurls = ["ops@example.com"]', ["notify.urls[0]", "jsons://host/path", "mailtos://"]),
         ("[project\n", ["not valid TOML", "line 1"]),
     ],
 )
@@ -237,10 +256,34 @@ def test_an_expanded_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.M
         assert "hunter2" not in refusal(tmp_path, MINIMAL + f'[target]\nurl = "{url}"')
 
 
+def test_an_address_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DB", "hunter2")
+    settings = load(tmp_path, MINIMAL + '[notify]\nurls = ["json://host/${SHOP_DB}", "mailto://u:${SHOP_DB}@host"]')
+    assert [url.get_secret_value() for url in settings.notify.urls] == [
+        "json://host/hunter2",
+        "mailto://u:hunter2@host",
+    ]
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    for url in ("host/${SHOP_DB}", "host/hunter2", "json:// ${SHOP_DB}"):
+        assert "hunter2" not in refusal(tmp_path, MINIMAL + f'[notify]\nurls = ["json://host", "{url}"]')
+    assert "path[1]" in refusal(tmp_path, TABLE.replace('"incoming/*.csv"', '["a.csv", "${SHOP_DB}/*.csv"]'))
+
+
+def test_spans_of_time(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, MINIMAL + '[retention]\nruns = "1 week"\ncopies = "1.5 days"\n[run]\nretry_wait = "90seconds"'
+    )
+    assert settings.retention.runs == timedelta(days=7)
+    assert settings.retention.copies == timedelta(hours=36)
+    assert settings.run.retry_wait == timedelta(seconds=90)
+
+
 def test_definition_text_leaves_out_what_no_figure_depends_on(tmp_path: Path) -> None:
     first = load(tmp_path, TABLE).definition_text()
-    other = '[target]\nurl = "duckdb:///other.duckdb"\n[run]\nthreads = 1\n'
-    assert load(tmp_path, TABLE + other).definition_text() == first
+    other = '[target]\nurl = "duckdb:///other.duckdb"\n[run]\nthreads = 1\n[retention]\nruns = "1 day"\n[schedule]\nrun = "0 * * * *"\n'
+    other += '[notify]\nurls = "json://host"\n'
+    when = 'type = "files"\nschedule = "0 1 * * *"\nfresh_within = "1 day"\n'
+    assert load(tmp_path, TABLE.replace('type = "files"\n', when) + other).definition_text() == first
     assert load(tmp_path, TABLE + 'key = ["id"]').definition_text() != first
     assert load(tmp_path, TABLE.replace("shop", "shop2")).definition_text() != first
 

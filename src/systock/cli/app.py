@@ -17,11 +17,13 @@ from systock.cli import (
     demo,
     flow,
     init,
+    notify,
     quarantine,
     query,
     rebuild,
     run,
     runs,
+    schedule,
     simulate,
     snapshot,
     status,
@@ -42,6 +44,8 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("run")(run.run)
+app.command("schedule")(schedule.schedule)
+app.command("notify")(notify.notify)
 app.command("status")(status.status)
 app.command("runs")(runs.runs)
 app.command("batches")(batches.batches)

@@ -148,7 +148,7 @@ def _make(directory: Path, progress: PlainProgress | BarProgress, **asked: Any) 
 
     state, fresh = directory / _STATE, not directory.exists()
     new = state / "new"
-    with project_lock(state):
+    with project_lock(state, "systock demo"):
         try:
             if _manifest(directory) is None:
                 _write_manifest(state, {})  # from here on the folder is known as a demo's, whatever happens

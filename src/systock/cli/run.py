@@ -12,7 +12,20 @@ from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_p
 
 def run(
     project: ProjectOption = HERE,
-    select: Annotated[str | None, typer.Option("--select", help="Extract only this source or source.table.")] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            help="Extract only this source or source.table, or with + before a table of the warehouse what it is made from.",
+            show_default="every source",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Extract only files whose stated time is of this day or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Extract only files whose stated time is of this day or earlier.")
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew from bronze.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     form: FormatOption = Format.table,
@@ -27,7 +40,7 @@ def run(
 
     opened = open_project(project)
     with show_progress() as progress:
-        summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress)
+        summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress, since=since, until=until)
     if form is Format.json:
         print_facts(asdict(summary), form)
     elif form is Format.csv:

@@ -43,8 +43,13 @@ def create_snapshot_sql(table: CompiledTable, types: Sequence[str]) -> list[str]
     ]
 
 
-def capture(engine: Engine, table: CompiledTable, types: Sequence[str], as_of: str, as_of_date: str) -> Capture:
-    """Capture a state from the warehouse that `engine` reads (read-only will do); as_of is an instant in UTC."""
+def capture(
+    engine: Engine, table: CompiledTable, types: Sequence[str], as_of: str, as_of_date: str, *, follows: bool = False
+) -> Capture:
+    """Capture a state from the warehouse that `engine` reads (read-only will do); as_of is an instant in UTC.
+
+    follows: the previous snapshot is not that of the warehouse, but the one captured before by the same engine.
+    """
     engine.execute("CREATE OR REPLACE TEMP TABLE capture (as_of TIMESTAMPTZ, as_of_date DATE)")
     engine.execute(f"INSERT INTO capture VALUES (TIMESTAMPTZ '{as_of}', DATE '{as_of_date}')")
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
@@ -52,17 +57,18 @@ def capture(engine: Engine, table: CompiledTable, types: Sequence[str], as_of: s
     typed = ", ".join(
         f'CAST("{c.name}" AS {type_}) AS "{c.name}"' for c, type_ in zip(table.columns, types, strict=True)
     )
+    before = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
+    previous = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {before}"
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE state_before AS SELECT {columns} FROM {previous}")
     engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE state AS SELECT {typed} FROM ({table.select.replace('meta.capture', 'temp.capture')})"
+        f"CREATE OR REPLACE TEMP TABLE {table.name}__now AS SELECT {typed} FROM ({table.select.replace('meta.capture', 'temp.capture')})"
     )
-    engine.execute(f"""CREATE OR REPLACE TEMP TABLE state_before AS SELECT {columns} FROM {table.qualified}
-        WHERE snapshot_no = (SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')""")
     changes = engine.arrow(f"""
-        SELECT FALSE AS is_removed, * FROM (SELECT * FROM state EXCEPT SELECT * FROM state_before)
+        SELECT FALSE AS is_removed, * FROM (SELECT * FROM {table.name}__now EXCEPT SELECT * FROM state_before)
         UNION ALL
-        SELECT TRUE AS is_removed, * FROM state_before WHERE ({key}) NOT IN (SELECT ({key}) FROM state)
+        SELECT TRUE AS is_removed, * FROM state_before WHERE ({key}) NOT IN (SELECT ({key}) FROM {table.name}__now)
         ORDER BY ALL""")
-    [(rows,)] = engine.rows("SELECT count(*) FROM state")
+    [(rows,)] = engine.rows(f"SELECT count(*) FROM {table.name}__now")
     return Capture(changes, int(rows))
 
 

@@ -134,7 +134,7 @@ class Build:
         if not is_new:
             self.engine.expect_rows(sum(batch.lines for batch in batches))
         self._register(batches)
-        self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE and batch.part])
+        self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE])
         self._silver(commits, self._with_parts(batches), done)
         built = Built(generation, last.no if last else done, last.known_at.isoformat() if last else known_before)
         built.entities = self._entities(since)
@@ -176,7 +176,13 @@ class Build:
     def _snapshots(self, batches: Sequence[Batch]) -> None:
         """Take in landed snapshots: the list of them, and the changes of each kind."""
         kinds = {kind.name: kind for kind in self.definitions.snapshot_tables}
+        # Changes that an earlier snapshot had too (a price that went back, and back again) are stored once.
+        if any(batch.repeat_of for batch in batches):
+            parts = {batch.no: batch.part for batch in self.log.batches(source=SNAPSHOT_SOURCE)}
+            batches = [replace(batch, part=batch.part or parts.get(batch.repeat_of or 0)) for batch in batches]
         for batch in batches:
+            if not batch.part:
+                continue
             line_view(self.engine, "snapshot_line", self.bronze, [batch], [])
             if batch.table in kinds:
                 kind = kinds[batch.table]

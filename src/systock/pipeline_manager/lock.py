@@ -1,4 +1,4 @@
-"""One run at a time: a lock on the project that dies with its holder."""
+"""One at a time: locks on the project that die with their holder, and who holds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,44 +15,67 @@ from systock.errors import BusyError, StorageError
 
 
 @contextmanager
-def project_lock(state_dir: Path) -> Iterator[None]:
-    """Hold the project's lock; raises BusyError with the holder's name when another process has it.
+def project_lock(state_dir: Path, command: str) -> Iterator[None]:
+    """Hold the project's lock while `command` (as a user knows it) is at work.
 
-    The operating system lets go of the lock when the holder ends, however it ends.
+    Raises BusyError with the holder's name when another process has it.
     """
+    todo = "Wait for it to end, then try again; readers of the warehouse are not held up."
+    with _lock(state_dir / "lock", command, "another command is at work on this project", todo):
+        yield
+
+
+@contextmanager
+def scheduler_lock(state_dir: Path) -> Iterator[None]:
+    """Be the project's only scheduler; raises BusyError with the name of the one that is."""
+    todo = "One is enough: see 'systock status' for what it will do next, or stop that process first."
+    with _lock(state_dir / "schedule.lock", "systock schedule", "another scheduler is at work on this project", todo):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, command: str, busy: str, todo: str) -> Iterator[None]:
+    """The operating system lets go of the lock when the holder ends, however it ends."""
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        file = open(state_dir / "lock", "a+")  # noqa: SIM115 - held open for as long as the lock is
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - held open for as long as the lock is
     except OSError as error:
         raise StorageError(
-            f"cannot be written: {error.strerror}", where=str(state_dir), todo="Mend permissions or free space."
+            f"cannot be written: {error.strerror}", where=str(path.parent), todo="Mend permissions or free space."
         ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise BusyError(
-                f"another run is at work: {_holder(file.read())}", where=str(state_dir / "lock"),
-                state="Nothing was started.", todo="Wait for it to end, then try again; readers of the warehouse are not held up.",
-            ) from None  # fmt: skip
-        file.truncate(0)
-        file.write(
-            json.dumps(
-                {
-                    "pid": os.getpid(),
-                    "host": socket.gethostname(),
-                    "since": datetime.now(UTC).isoformat(timespec="seconds"),
-                }
-            )
-        )
-        file.flush()
+            holder = _holder(path) or "its name is not written yet"
+            raise BusyError(f"{busy}: {holder}", where=str(path), state="Nothing was started.", todo=todo) from None
+        name = {"command": command, "pid": os.getpid(), "host": socket.gethostname()}
+        name["since"] = datetime.now(UTC).isoformat(timespec="seconds")
+        with suppress(OSError):  # on a full disk the lock holds all the same, without a name
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), json.dumps(name).encode())
         yield
 
 
-def _holder(text: str) -> str:
+def scheduler_at_work(state_dir: Path) -> str | None:
+    """The scheduler that holds the project, if one does."""
+    path = state_dir / "schedule.lock"
     try:
-        holder = json.loads(text)
-        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
-    except (ValueError, KeyError):
-        return "its name is not written yet"
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(path) or "starting"
+    except OSError:
+        pass
+    return None
+
+
+def _holder(path: Path) -> str | None:
+    try:
+        holder = json.loads(path.read_text())
+        return (
+            f"{holder.get('command', 'systock')}, process {holder['pid']} on {holder['host']}, since {holder['since']}"
+        )
+    except (OSError, ValueError, KeyError):
+        return None

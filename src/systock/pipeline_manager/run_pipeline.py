@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from systock.config import Settings
-from systock.errors import StorageError, UsageError
+from systock.errors import StorageError
 from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.lock import project_lock
-from systock.pipeline_manager.state import State, published_now
+from systock.pipeline_manager.retention import clean_up
+from systock.pipeline_manager.state import State, Step, published_now
+from systock.pipeline_manager.steps import StepClock, extract_steps, rows_of
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
@@ -70,92 +73,99 @@ class Workplace:
 
 
 def run(
-    place: Workplace, progress: Progress, *, select: str | None = None, full: bool = False, dry_run: bool = False
+    place: Workplace, progress: Progress, extent: Extent, *, full: bool = False, dry_run: bool = False
 ) -> RunSummary:
     """One run: everything new from the sources to the published warehouse.
 
-    select: only this source (or source.table) is extracted. full: build from bronze anew. dry_run: say what would be done.
+    extent: what of the sources is extracted. full: build from bronze anew. dry_run: say what would be done.
     Raises BusyError, SourceError, CheckFailed, StorageError, …: the published generation then stays in place, and the
     next run finishes the work.
     """
-    started = time.perf_counter()
-    with project_lock(place.state_dir):
+    with project_lock(place.state_dir, "systock run"):
         state = State(place.state_dir)
         try:
             if dry_run:
-                return _plan(place, state, select, progress)
-            run_id = state.start_run()
-            summary = RunSummary(run_id=run_id)
-            try:
-                _run(place, state, summary, select, full, progress)
-            except BaseException as error:
-                stopped = isinstance(error, KeyboardInterrupt)
-                summary.status = "stopped" if stopped else "failed"
-                summary.warnings.append(str(error) or type(error).__name__)
-                with suppress(StorageError):
-                    state.end_run(run_id, summary.status, None, time.perf_counter() - started, asdict(summary))
-                raise
-            summary.seconds = time.perf_counter() - started
-            state.end_run(run_id, summary.status, summary.generation, summary.seconds, asdict(summary))
-            return summary
+                return _plan(place, state, extent, progress)
+            return _Run(place, state, progress).run(extent, full)
         finally:
             state.close()
 
 
-def _run(
-    place: Workplace, state: State, summary: RunSummary, select: str | None, full: bool, progress: Progress
-) -> None:
-    definitions = Definitions(place.project_dir, place.settings)
-    published = state.published()
-    if published is None or published.definitions != definitions.hash:
-        definitions.check()  # a wrong mapping is found before anything is written
-    log = place.log()
-    _extract(place, log, summary, select, progress)
-    last = log.last_commit()
-    summary.generation = published.generation if published else None
-    if (
-        not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
-        and published.commit_no == (last.no if last else 0)
-    ):  # fmt: skip
-        return
-    built = build_and_publish(place, state, log, definitions, progress, full=full)
-    summary.status, summary.generation = "published", built.generation
-    summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
-    summary.warnings += built.warnings
+class _Run:
+    """One run in the run log, with its steps, however it ends."""
 
+    def __init__(self, place: Workplace, state: State, progress: Progress) -> None:
+        self._place, self._state, self._clock = place, state, StepClock(progress)
+        self._started = time.perf_counter()
+        self._summary = RunSummary(run_id=state.start_run())
+        self._steps: list[Step] = []
 
-def _extract(place: Workplace, log: LandingLog, summary: RunSummary, select: str | None, progress: Progress) -> None:
-    from systock.etl_pipeline.bronze_layer.land_batches import land
+    def run(self, extent: Extent, full: bool) -> RunSummary:
+        summary = self._summary
+        try:
+            self._run(extent, full)
+        except BaseException as error:
+            summary.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            summary.warnings.append(str(error) or type(error).__name__)
+            with suppress(StorageError):
+                self._end(None)
+            raise
+        self._end(summary.generation)
+        return summary
 
-    def landed(files_done: int, files_total: int, bytes_done: int) -> None:
-        if files_done == 1:
-            progress.stage("land", files_total)
-        progress.advance(1, f"{bytes_done / 1e6:,.0f} MB")
+    def _end(self, generation: int | None) -> None:
+        summary = self._summary
+        summary.seconds = time.perf_counter() - self._started
+        steps = self._steps + self._clock.steps(rows_of(summary.entities, summary.tables, summary.checks))
+        self._state.end_run(summary.run_id, summary.status, generation, summary.seconds, asdict(summary), steps)
 
-    sources = _selected(place.settings, select)
-    landing = land(place.project_dir, sources, timezone=place.settings.project.timezone, progress=landed, log=log)
-    summary.sources = [
-        {"source": source, "table": table, **asdict(counts)}
-        for (source, table), counts in sorted(landing.tables.items())
-    ]
-    summary.rejected = [
-        {"source": f.source, "table": f.table, "file": f.path, "reason": f.reason, "todo": f.todo}
-        for f in log.rejected()
-    ]
-    summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
-    summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
+    def _run(self, extent: Extent, full: bool) -> None:
+        place, summary = self._place, self._summary
+        self._clock.quietly("definitions")
+        definitions = Definitions(place.project_dir, place.settings)
+        clean_up(place.state_dir, place.warehouse, self._state, place.settings.retention, definitions.hash)
+        published = self._state.published()
+        if published is None or published.definitions != definitions.hash:
+            definitions.check()  # a wrong mapping is found before anything is written
+        log = place.log()
+        self._clock.quietly("")
+        self._extract(log, extent)
+        self._clock.quietly("prepare")
+        last = log.last_commit()
+        summary.generation = published.generation if published else None
+        if (
+            not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
+            and published.commit_no == (last.no if last else 0)
+        ):  # fmt: skip
+            return
+        built = build_and_publish(place, self._state, log, definitions, self._clock, full=full)
+        summary.status, summary.generation = "published", built.generation
+        summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
+        summary.warnings += built.warnings
 
+    def _extract(self, log: LandingLog, extent: Extent) -> None:
+        from systock.etl_pipeline.bronze_layer.land_batches import land
 
-def _selected(settings: Settings, select: str | None) -> dict[str, Any]:
-    """The sources (or one table of a source) that a run extracts."""
-    if select is None:
-        return dict(settings.sources)
-    source, _, table = select.partition(".")
-    if source not in settings.sources or (table and table not in settings.sources[source].tables):
-        valid = sorted([*settings.sources, *(f"{s}.{t}" for s, v in settings.sources.items() for t in v.tables)])
-        raise UsageError(f"there is no source or table {select!r}", todo=f"Select one of: {', '.join(valid)}.")
-    chosen = settings.sources[source]
-    return {source: chosen.model_copy(update={"tables": {table: chosen.tables[table]}}) if table else chosen}
+        def landed(files_done: int, files_total: int, bytes_done: int) -> None:
+            if files_done == 1:
+                self._clock.stage("land", files_total)
+            self._clock.advance(1, f"{bytes_done / 1e6:,.0f} MB")
+
+        place, summary, started = self._place, self._summary, time.perf_counter()
+        landing = land(
+            place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed, log=log
+        )  # fmt: skip
+        summary.sources = [
+            {"source": source, "table": table, **asdict(counts)}
+            for (source, table), counts in sorted(landing.tables.items())
+        ]
+        self._steps = extract_steps(summary.sources, time.perf_counter() - started)
+        summary.rejected = [
+            {"source": f.source, "table": f.table, "file": f.path, "reason": f.reason, "todo": f.todo}
+            for f in log.rejected()
+        ]
+        summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
+        summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
 
 
 def build_and_publish(
@@ -255,22 +265,24 @@ def remove_file(path: Path) -> None:
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
-def _plan(place: Workplace, state: State, select: str | None, progress: Progress) -> RunSummary:
+def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) -> RunSummary:
     """What a run would do: the files it would land, the commits it would take in, how each table would be refreshed."""
     from datetime import UTC, datetime
 
+    from systock.etl_pipeline.bronze_layer.land_batches import stated_between
     from systock.extract.extract_files import list_files
 
     definitions = Definitions(place.project_dir, place.settings)
     definitions.check()
     log, published = place.log(), state.published()
     summary = RunSummary(status="dry run", generation=published.generation if published else None)
-    for source, settings in _selected(place.settings, select).items():
+    for source, settings in extent.sources.items():
         listing = list_files(
             source, settings, place.project_dir, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
         )  # fmt: skip
+        pending = stated_between(listing.pending, extent.span) if extent.span else listing.pending
         for table in settings.tables:
-            files = [version.path for version in listing.pending if version.table == table]
+            files = [version.path for version in pending if version.table == table]
             waiting = sum(name == table for name, _ in listing.waiting)
             summary.sources.append({"source": source, "table": table, "files": len(files), "waiting": waiting})
     rebuilds = published is None or published.definitions != definitions.hash

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,43 +22,80 @@ from systock.pipeline_manager.state import State
 if TYPE_CHECKING:
     from systock.config import ProjectSettings
     from systock.data_warehouse.compiled import CompiledTable
+    from systock.data_warehouse.engine.base import Engine
+    from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
     from systock.pipeline_manager.build import Progress
 
 #: The raw table of the list of snapshots.
 TAKEN = "taken"
+#: What the position of a close says before the day.
+_CLOSE = " at the close of "
 
 
-def take_snapshots(place: Workplace, kinds: list[str], as_of: str | None, progress: Progress) -> list[dict[str, Any]]:
-    """Take a snapshot of each kind as of an instant or a day (its end), from what is published; returns what was taken.
+@dataclass(frozen=True)
+class Moment:
+    """What a snapshot tells of: an instant and its business day.
 
-    The same state of knowledge as of the same instant is taken once.
+    is_close: it is that day's close, which is kept once; is_derived: it is rebuilt later (None: judged by what is known).
     """
-    instant, day = point_in_time(as_of, place.settings.project)
+
+    instant: datetime
+    day: date
+    is_close: bool = False
+    is_derived: bool | None = None
+
+
+def take_snapshots(
+    place: Workplace, kinds: list[str] | None, as_of: str | None, progress: Progress
+) -> list[dict[str, Any]]:
+    """Take a snapshot of each kind (None: of all) as of an instant or a day (its end), from what is published; returns what was taken."""
+    moment = Moment(*point_in_time(as_of, place.settings.project))
+    return _take(place, kinds, [moment], progress, "systock snapshot take")
+
+
+def take_closes(place: Workplace, closes: Sequence[Moment], progress: Progress) -> list[dict[str, Any]]:
+    """Keep the closes of business days, oldest first: every kind of each, from what is published."""
+    return _take(place, None, closes, progress, "systock schedule")
+
+
+def days_kept(log: LandingLog) -> set[date]:
+    """The business days whose close has landed."""
+    batches = log.batches(source=SNAPSHOT_SOURCE, table=TAKEN)
+    return {date.fromisoformat(b.path.partition(_CLOSE)[2]) for b in batches if _CLOSE in b.path}
+
+
+def _take(
+    place: Workplace, kinds: list[str] | None, moments: Sequence[Moment], progress: Progress, command: str
+) -> list[dict[str, Any]]:
+    """Capture and land one moment after the other, each against the one before; then take them in and publish once."""
     definitions = Definitions(place.project_dir, place.settings)
-    with project_lock(place.state_dir):
-        state = State(place.state_dir)
-        try:
-            published = state.published()
-            if published is None or not place.warehouse.exists():
-                raise UsageError("nothing is published yet", todo="Run 'systock run' first.")
-            if published.definitions != definitions.hash:
-                raise UsageError(
-                    "the definitions changed since the last run",
-                    todo="Run 'systock run' first, then take the snapshot.",
-                )
-            progress.stage("capture", len(kinds))
-            taken, deliveries = [], []
-            for table in definitions.snapshot_tables:
-                if table.name in kinds:
-                    fact, rows = _captured(place, table, instant, day, published.known_at)
-                    taken.append(fact)
+    with project_lock(place.state_dir, command), closing(State(place.state_dir)) as state:
+        log, published = place.log(), state.published()
+        if published is None or not place.warehouse.exists():
+            raise UsageError("nothing is published yet", todo="Run 'systock run' first.")
+        if published.definitions != definitions.hash:
+            raise UsageError(
+                "the definitions changed since the last run", todo="Run 'systock run' first, then take the snapshot."
+            )
+        if log.batches(after_commit=published.commit_no, source=SNAPSHOT_SOURCE):
+            # A crash came between a snapshot's landing and its publication: the next is stored as changes against it.
+            build_and_publish(place, state, log, definitions, progress)
+            published = state.published() or published
+        tables = [table for table in definitions.snapshot_tables if kinds is None or table.name in kinds]
+        progress.stage("capture", len(moments) * len(tables))
+        taken = []
+        with connect(place.warehouse, read_only=True) as engine:
+            for number, moment in enumerate(moments):
+                facts, deliveries = [], []
+                for table in tables:
+                    fact, rows = _captured(engine, table, moment, published.known_at, follows=number > 0)
+                    facts.append(fact)
                     deliveries += rows
                     progress.advance(1, table.name)
-            snapshot_no = store_rows(place.log(), deliveries)[0].commit_no
-            build_and_publish(place, state, place.log(), definitions, progress)
-        finally:
-            state.close()
-    return [{"snapshot_no": snapshot_no, **fact} for fact in taken]
+                snapshot_no = store_rows(log, deliveries)[0].commit_no
+                taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
+        build_and_publish(place, state, log, definitions, progress)
+    return taken
 
 
 def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--as-of") -> tuple[datetime, date]:
@@ -79,17 +119,19 @@ def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--
 
 
 def _captured(
-    place: Workplace, table: CompiledTable, instant: datetime, day: date, known_at: str | None
+    engine: Engine, table: CompiledTable, moment: Moment, known_at: str | None, *, follows: bool
 ) -> tuple[dict[str, Any], list[Rows]]:
     """What was captured of one kind, and the rows to land: its line in the list of snapshots, and its changes."""
     import pyarrow as pa
 
-    with connect(place.warehouse, read_only=True) as engine:
-        types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
-        captured = capture(engine, table, types, instant.isoformat(), day.isoformat())
+    instant = moment.instant.isoformat()
+    types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
+    captured = capture(engine, table, types, instant, moment.day.isoformat(), follows=follows)
+    is_derived = moment.is_derived
+    if is_derived is None:
+        is_derived = known_at is not None and moment.day < datetime.fromisoformat(known_at).date()
     fact = {
-        "kind": table.name, "as_of": instant.isoformat(), "known_at": known_at,
-        "is_derived": known_at is not None and day < datetime.fromisoformat(known_at).date(),
+        "kind": table.name, "as_of": instant, "known_at": known_at, "is_derived": is_derived,
         "row_count": captured.row_count, "changes": captured.changes.num_rows,
     }  # fmt: skip
     # The landing log has a known_at of its own for every line.
@@ -97,7 +139,9 @@ def _captured(
         ("taken_from_known_at" if name == "known_at" else name): value if value is None else str(value)
         for name, value in fact.items()
     }
-    position = f"{table.name} as of {instant.isoformat()} known at {known_at or 'the beginning'}"
+    position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
+    if moment.is_close:
+        position = f"{table.name}{_CLOSE}{moment.day}"
     now = datetime.now(UTC)
     listed = pa.Table.from_pylist([line], schema=pa.schema([(name, pa.string()) for name in line]))
     return fact, [

@@ -140,10 +140,17 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     ("arguments", "call"),
     [
         (
-            ["run", "--select", "pos", "--full", "--dry-run"],
-            ("run", (), {"select": "pos", "full": True, "dry_run": True}),
+            ["run", "--select", "pos", "--full", "--dry-run", "--from", "2026-01-01", "--to", "2026-01-31"],
+            (
+                "run",
+                (),
+                {"select": ["pos"], "full": True, "dry_run": True, "since": "2026-01-01", "until": "2026-01-31"},
+            ),
         ),
         (["runs", "-n", "3"], ("runs", (3,), {})),
+        (["runs", "7"], ("run_steps", (7,), {})),
+        (["schedule", "--dry-run"], ("schedule", (), {})),
+        (["notify"], ("notify", (), {})),
         (
             ["batches", "--source", "pos", "--table", "sales"],
             ("batches", (), {"source": "pos", "table": "sales", "limit": 50}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class TableLanding:
     """What landing did for one table; counts of files and of lines.
 
     files: landed with new content; repeats: landed as repeats of content that bronze has; unchanged: not even opened.
+    seconds: what reading and storing its files took.
     """
 
     files: int = 0
@@ -51,6 +53,7 @@ class TableLanding:
     repeats: int = 0
     rejected: int = 0
     waiting: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass
@@ -78,12 +81,14 @@ def land(
     sources: Mapping[str, SourceSettings],
     *,
     timezone: str = "UTC",
+    between: tuple[datetime, datetime] | None = None,
     now: datetime | None = None,
     progress: Progress | None = None,
     log: LandingLog | None = None,
 ) -> LandingSummary:
     """Land all new file versions of the sources; the caller holds the project's lock.
 
+    between: only versions whose stated time (else modification time) lies in this span, ends included.
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
     """
@@ -91,7 +96,7 @@ def land(
         if log is None:
             log = open_log(project_dir)
             stack.callback(log.close)
-        return _Landing(project_dir, sources, log, now).run(timezone, progress)
+        return _Landing(project_dir, sources, log, now).run(timezone, between, progress)
 
 
 class _Landing:
@@ -106,8 +111,12 @@ class _Landing:
     def _clock(self) -> datetime:
         return self._now or datetime.now(UTC)
 
-    def run(self, timezone: str, progress: Progress | None) -> LandingSummary:
+    def run(
+        self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress | None
+    ) -> LandingSummary:
         listing = self._list(timezone)
+        if between:
+            listing.pending = stated_between(listing.pending, between)
         self._stage.recover()
         for version, error in listing.rejected:
             self._reject(version, error)
@@ -131,7 +140,9 @@ class _Landing:
 
     def _commit(self, instant: datetime | None, versions: list[FileVersion], progress: Progress, total: int) -> None:
         for version in sorted(versions, key=lambda v: (v.source, v.table, v.extracted_at, v.path)):
+            began = time.perf_counter()
             self._take(version)
+            self._summary.of(version.source, version.table).seconds += time.perf_counter() - began
             self._done += 1
             self._bytes += version.size
             progress(self._done, total, self._bytes)
@@ -191,6 +202,11 @@ class _Landing:
         settings: TableSettings = source.tables[version.table]
         self._summary.of(version.source, version.table).rejected += 1
         self._stage.refused(version, error, settings_text(settings, known_at_setting(source, version.table)))
+
+
+def stated_between(versions: Sequence[FileVersion], between: tuple[datetime, datetime]) -> list[FileVersion]:
+    """The versions whose stated time (else modification time) lies in a span, ends included."""
+    return [version for version in versions if between[0] <= version.extracted_at <= between[1]]
 
 
 def _no_progress(files_done: int, files_total: int, bytes_done: int) -> None:

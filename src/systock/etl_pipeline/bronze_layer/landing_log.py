@@ -216,6 +216,13 @@ class LandingLog:
         )
         return {(table, path): SeenFile(size, modified, refused) for table, path, size, modified, refused in rows}
 
+    def newest_by_source(self) -> dict[str, datetime]:
+        """When each source's newest batch became known."""
+        rows = self._read(
+            "SELECT source, max(c.known_at) FROM batches AS b JOIN commits AS c ON c.no = b.commit_no GROUP BY 1"
+        )
+        return {source: from_microseconds(known_at) for source, known_at in rows}
+
     def cursor(self, source: str, table: str) -> str | None:
         """Where the next extraction of a table goes on."""
         rows = self._read("SELECT cursor FROM cursors WHERE source = ? AND table_name = ?", (source, table))

@@ -1,0 +1,69 @@
+"""Clearing away what no figure depends on: old run logs, warehouses kept for --known-at, files that a crash left.
+
+Bronze is never touched: everything can be built from it, and from nothing else. Nor is the list of generations.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from systock.config import RetentionSettings
+from systock.errors import StorageError
+from systock.pipeline_manager.state import State
+
+#: Warehouses built for a state of knowledge lie here, named <landing commit>-<definitions>.duckdb.
+COPIES = "as_known"
+
+
+def copy_name(commit_no: int, definitions_hash: str) -> str:
+    """The name of the warehouse as of a landing commit, under these definitions."""
+    return f"{commit_no}-{definitions_hash[:16]}.duckdb"
+
+
+def clean_up(
+    state_dir: Path,
+    warehouse: Path,
+    state: State,
+    keep: RetentionSettings,
+    definitions_hash: str,
+    now: datetime | None = None,
+) -> list[Path]:
+    """Remove what the settings no longer keep; the caller holds the project's lock. Returns the files removed.
+
+    What can't be removed is left for the next run: tidiness never fails one.
+    """
+    now = now or datetime.now(UTC)
+    with suppress(StorageError):
+        state.forget_runs(now - keep.runs)
+    removed = []
+    for path in _leftovers(state_dir, warehouse):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            removed.append(path)
+    copies_until, logs_until = (now - keep.copies).timestamp(), (now - keep.runs).timestamp()
+    for path in (state_dir / COPIES).glob("*.duckdb"):
+        with suppress(OSError):
+            # A copy's time is that of its last use; one of other definitions is never used again.
+            of_others = not path.name.endswith(copy_name(0, definitions_hash).removeprefix("0"))
+            if of_others or path.stat().st_mtime < copies_until:
+                path.unlink()
+                removed.append(path)
+    damaged = state_dir / "state.sqlite.damaged"
+    with suppress(OSError):
+        if damaged.stat().st_mtime < logs_until:
+            damaged.unlink()
+            removed.append(damaged)
+    return removed
+
+
+def _leftovers(state_dir: Path, warehouse: Path) -> Iterator[Path]:
+    """What a killed process was at work on: under the lock, nobody is."""
+    for name in ("rebuild.duckdb", "rebuild.duckdb.wal", "verify.duckdb", "verify.duckdb.wal"):
+        yield state_dir / name
+    yield from (state_dir / COPIES).glob("*.new*")
+    yield from (state_dir / "tmp").glob("*")
+    yield warehouse.with_name(f".{warehouse.name}.new")
