@@ -29,9 +29,9 @@ TABLES = {
     "gold.fact_store_day": ["opened_at"],
     "gold.dim_product": ["valid_to_at"],
     "serve.sales_daily": ["net_amount", "transactions", "location_name"],
-    "serve.sales_weekly": ["net_amount"],
+    "serve.sales_weekly": ["reporting_net_amount"],
     "serve.stock_on_hand": ["on_hand_units", "is_known"],
-    "serve.supplier_performance": ["fill_rate"],
+    "serve.supplier_performance": ["fill_ratio"],
 }
 
 

@@ -11,6 +11,7 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
+from systock.data_warehouse.lineage_tree import is_aggregate, own
 from systock.data_warehouse.table_file import TableFile
 
 
@@ -33,8 +34,23 @@ def select_of(table: TableFile, column: str | None, columns: Mapping[str, Sequen
         select.set("expressions", [expression for name, expression in chosen if name in kept])
     known = MappingSchema(nested, dialect="postgres", normalize=False)
     query = qualify(query, schema=known, dialect="postgres", quote_identifiers=False, identify=False)  # type: ignore[assignment]
+    _drop_idle_joins(query)
     query = eliminate_ctes(pushdown_projections(query))  # type: ignore[assignment]
     return str(query.sql(dialect="postgres", pretty=True, comments=False, normalize_functions=False, max_text_width=110))
+
+
+def _drop_idle_joins(query: exp.Query) -> None:
+    """Take out LEFT JOINs of which no column is read, where nothing counts the rows: they found one row at most."""
+    for select in _branches(query):
+        counts = any(is_aggregate(node) or isinstance(node, exp.Window) for e in select.selects for node in own(e))
+        if counts or select.args.get("group") or select.args.get("distinct"):
+            continue
+        joins: list[exp.Join] = select.args.get("joins") or []
+        for join in reversed(list(joins)):
+            parts = [*select.selects, select.args.get("where"), *(other for other in joins if other is not join)]
+            read = {column.table for part in parts if part is not None for column in part.find_all(exp.Column)}
+            if join.side == "LEFT" and join.alias_or_name not in read:
+                joins.remove(join)
 
 
 def _branches(query: exp.Expr) -> list[exp.Select]:

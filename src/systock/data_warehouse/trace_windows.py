@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from systock.data_warehouse.lineage_tree import Block, form, is_aggregate, is_scalar, own
 
-_LOOKS_BACK = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.FirstValue)
+_LOOKS_BACK = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag)
+_BY_FRAME = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg, exp.FirstValue)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class UsedWindow:
             return True
         end = str(self.spec.args.get("end") or "CURRENT ROW") if self.spec is not None else "CURRENT ROW"
         side = str(self.spec.args.get("end_side") or "") if self.spec is not None else ""
-        return is_aggregate(self.function) and (end == "CURRENT ROW" or side == "PRECEDING")
+        return isinstance(self.function, _BY_FRAME) and (end == "CURRENT ROW" or side == "PRECEDING")
 
     @property
     def expressions(self) -> list[exp.Expr]:

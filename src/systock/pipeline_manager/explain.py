@@ -97,8 +97,9 @@ class Explanation:
     def trace(self) -> None:
         """Follow the row down to silver: each table once, after all that read it."""
         for file in reversed(self.definitions.tables):
-            if file.qualified in self.parts:
-                self._trace_table(file, self.parts[file.qualified])
+            part = self.parts.get(file.qualified)
+            if part and (part.relation is None or self.engine.rows(f"SELECT 1 FROM {part.relation} LIMIT 1")):
+                self._trace_table(file, part)
 
     def _trace_table(self, file: TableFile, part: _Part) -> None:
         assert file.select is not None
@@ -137,8 +138,8 @@ class Explanation:
         same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM w."{name}"' for name in self.identity(table))
         return f"SELECT t.* FROM {table} AS t SEMI JOIN {part.relation} AS w ON {same}"
 
-    def lines(self, log: LandingLog, bronze: Path, limit: int | None) -> tuple[int, list[dict[str, Any]]]:
-        """How many landed lines are behind it, and (the newest of) them."""
+    def lines(self, log: LandingLog, bronze: Path, limit: int | None) -> tuple[dict[str, int], list[dict[str, Any]]]:
+        """How many landed lines of each entity are behind it, and (the newest of) them."""
         tracer = LineTracer(self.engine, self.definitions.stored_tables)
         for table in sorted(self.parts):
             schema, _, entity = table.partition(".")
@@ -147,18 +148,18 @@ class Explanation:
             rows = self.parts[table].relation or table
             mappings = [mapping for mapping in self.definitions.mappings if mapping.entity == entity]
             tracer.entity(self.definitions.compiled_contracts[entity], rows, mappings, self.definitions.contracts[entity])
-        return tracer.count(), tracer.lines(bronze, {batch.no: batch for batch in log.batches()}, limit)
+        return tracer.counts(), tracer.lines(bronze, {batch.no: batch for batch in log.batches()}, limit)
 
     def told(self, log: LandingLog, bronze: Path, limit: int | None) -> dict[str, Any]:
         """All of it as one document."""
         self.trace()
         tables = [self._told_table(name, limit) for name in [f.qualified for f in reversed(self.definitions.tables)] if name in self.parts]
         tables += [self._told_table(name, limit) for name in sorted(self.parts) if name not in self._files]
-        count, lines = self.lines(log, bronze, limit)
+        counts, lines = self.lines(log, bronze, limit)
         return {
             "table": self.file.qualified, "key": {name: self.row[name] for name in self.file.primary_key}, "column": self.column,
             "value": self.row[self.column] if self.column else None, "row": self.row, "path": self._path(self.file),
-            "sql": select_of(self.file, self.column, self._columns), "tables": tables, "line_count": count, "lines": lines, "notes": self.notes,
+            "sql": select_of(self.file, self.column, self._columns), "tables": tables, "line_counts": counts, "lines": lines, "notes": self.notes,
         }  # fmt: skip
 
     def _path(self, file: TableFile) -> str:

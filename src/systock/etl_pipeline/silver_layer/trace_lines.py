@@ -49,9 +49,8 @@ class LineTracer:
         key = " || ' / ' || ".join(f'CAST(v."{column}" AS VARCHAR)' for column in contract.primary_key)
         tell = (*contract.primary_key, "version_at")
         wanted = " AND ".join(f'v."{column}" = w."{column}"' for column in tell)
-        found = self.engine.execute(f"""CREATE OR REPLACE TEMP TABLE explained_version AS
+        self.engine.execute(f"""CREATE OR REPLACE TEMP TABLE explained_version AS
             SELECT v.*, {key} AS _key FROM {versions.name} AS v SEMI JOIN {rows} AS w ON {wanted} WHERE v.known_to_at = {FOREVER}""")
-        del found
         same = " AND ".join(f'v."{column}" = w."{column}"' for column in versions.identity)
         self.engine.execute(f"""INSERT INTO explained_line
             SELECT '{name}', v._batch_no, v._row, '{SUPERSEDED}', v.known_to_at, {key} FROM {versions.name} AS v
@@ -101,10 +100,9 @@ class LineTracer:
                 FROM {place} AS p ANTI JOIN explained_line AS l
                     ON l.batch_no = p._batch_no AND l.row_no = p._row AND l.entity = '{contract.name}' AND l.part <> '{SUPERSEDED}'""")
 
-    def count(self) -> int:
-        """How many lines there are."""
-        [(count,)] = self.engine.rows("SELECT count(*) FROM explained_line")
-        return int(count)
+    def counts(self) -> dict[str, int]:
+        """How many lines there are, by entity."""
+        return dict(self.engine.rows("SELECT entity, count(*) FROM explained_line GROUP BY entity ORDER BY entity"))
 
     def lines(self, bronze: Path, batches: MappingOf[int, Batch], limit: int | None) -> list[dict[str, Any]]:
         """The lines, the newest first, at most `limit` of each entity: file, row, batch, known_at and the text as it came."""
