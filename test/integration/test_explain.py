@@ -32,7 +32,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver(folder, "shop_orders", [("W2", DAY, DAY), ("W1", DAY, DAY)], "1")
     deliver(folder, "counts_counts", [("S1", "P0", "2024-03-29", "7"), ("S1", "P1", "2024-03-29", "20")], "1")
     moves = [("D1", "S1", "P1", "2024-03-30T08:00:00+00:00", "receipt", "6", DAY)]
-    deliver(folder, "erp_movements", [*moves, ("D2", "S1", "P1", "2024-03-31T08:00:00+00:00", "receipt", "5", DAY)], "1")
+    deliver(
+        folder, "erp_movements", [*moves, ("D2", "S1", "P1", "2024-03-31T08:00:00+00:00", "receipt", "5", DAY)], "1"
+    )
     Project(folder).run()
     deliver(folder, "pos_sales", [sale("2", "P1", "6", changed=CHANGED)], "2")
     deliver(folder, "erp_locations", [("S1", "Main Street", "UTC")], "2", 1_711_800_000.0)
@@ -73,7 +75,10 @@ def test_a_json_file_and_a_unit(project: Path) -> None:
 def test_a_mapping_that_joins_leads_to_both_lines(project: Path) -> None:
     told = Project(project).explain("fact_sale_line", "source_name=shop,sale_id=W1", "net_amount")
     assert told["value"] == Decimal(6)
-    assert places(told, "sale_line") == {("incoming/shop_lines_1.csv", 2, "counts"), ("incoming/shop_orders_1.csv", 3, "joined")}
+    assert places(told, "sale_line") == {
+        ("incoming/shop_lines_1.csv", 2, "counts"),
+        ("incoming/shop_orders_1.csv", 3, "joined"),
+    }
 
 
 def test_full_extracts(project: Path) -> None:
@@ -116,10 +121,22 @@ def test_a_day_of_sales(project: Path) -> None:
 
 
 def test_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call = ["explain", "sales_daily", "business_date=2024-03-29,location_id=S1", "net_amount", "--project", str(project)]
+    call = [
+        "explain",
+        "sales_daily",
+        "business_date=2024-03-29,location_id=S1",
+        "net_amount",
+        "--project",
+        str(project),
+    ]
     assert main(call) == 0
     shown = capsys.readouterr()
-    for text in ("net_amount  27.0000", "schema/views/sales_daily.sql", "gold.fact_sale_line: 5 rows", f"{SALES}2.csv row 2 "):
+    for text in (
+        "net_amount  27.0000",
+        "schema/views/sales_daily.sql",
+        "gold.fact_sale_line: 5 rows",
+        f"{SALES}2.csv row 2 ",
+    ):
         assert text in shown.out
     assert "--limit 0" in shown.err
     assert main([*call, "--format", "json"]) == 0
@@ -149,7 +166,9 @@ def test_a_wrong_question_is_told_what_there_is(project: Path, asked: tuple[str,
 def test_definitions_that_changed_are_not_the_ones_that_made_it(project: Path) -> None:
     model = project / "models" / "own.sql"
     model.parent.mkdir()
-    model.write_text("-- One.\n-- refresh: view\nCREATE TABLE serve.own (one integer PRIMARY KEY);\n\nSELECT 1 AS one FROM meta.project;\n")
+    model.write_text(
+        "-- One.\n-- refresh: view\nCREATE TABLE serve.own (one integer PRIMARY KEY);\n\nSELECT 1 AS one FROM meta.project;\n"
+    )
     try:
         with pytest.raises(UsageError, match="definitions changed"):
             Project(project).explain("sales_daily", "lines=5")

@@ -59,7 +59,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     for file in definitions.tables:
         columns = ", ".join(f'"{c.name}" {c.type}' for c in file.columns)
         select = read_compiled(compile_table(file)).select
-        tables[file.qualified] = (f"CREATE TABLE {file.qualified} ({columns})", f"INSERT INTO {file.qualified} {select}")
+        tables[file.qualified] = (
+            f"CREATE TABLE {file.qualified} ({columns})",
+            f"INSERT INTO {file.qualified} {select}",
+        )
     return Chain(project.path, definitions, tables)
 
 
@@ -76,7 +79,10 @@ def test_the_named_silver_rows_alone_make_the_number(chain: Chain, table: str) -
                 told.trace()
                 again = recomputed(chain, told, key)
             names = [column] if column else list(told.row)
-            assert [[row[name] for name in names] for row in again] == [[told.row[name] for name in names]], (key, column)
+            assert [[row[name] for name in names] for row in again] == [[told.row[name] for name in names]], (
+                key,
+                column,
+            )
 
 
 def recomputed(chain: Chain, told: Explanation, key: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,7 +92,9 @@ def recomputed(chain: Chain, told: Explanation, key: dict[str, Any]) -> list[dic
             fresh.execute(f"CREATE SCHEMA {schema}")
         for name in [*(f"silver.{entity}" for entity in chain.definitions.contracts), "meta.project", "meta.source"]:
             taken = name.startswith("meta.") or name in told.parts
-            rows = told.engine.arrow(told.rows_sql(name) if name in told.parts else f"SELECT * FROM {name} WHERE {not taken} IS FALSE")
+            rows = told.engine.arrow(
+                told.rows_sql(name) if name in told.parts else f"SELECT * FROM {name} WHERE {not taken} IS FALSE"
+            )
             fresh.connection.register("taken", rows)
             fresh.execute(f"CREATE TABLE {name} AS SELECT * FROM taken")
         for name, (make, fill) in chain.tables.items():

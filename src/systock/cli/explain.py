@@ -14,17 +14,27 @@ _PARTS = {"joined": "joined to it", "absent": "the full extract that no longer h
 
 
 def explain(
-    table: Annotated[str, typer.Argument(help="A table of gold or serve, such as serve.sales_daily.", show_default=False)],
+    table: Annotated[
+        str, typer.Argument(help="A table of gold or serve, such as serve.sales_daily.", show_default=False)
+    ],
     key: Annotated[
         str,
-        typer.Argument(help="Its key's values, separated by commas, or NAME=VALUE,… of any columns.", show_default=False),
+        typer.Argument(
+            help="Its key's values, separated by commas, or NAME=VALUE,… of any columns.", show_default=False
+        ),
     ],
-    column: Annotated[str | None, typer.Argument(help="One column; without it the whole row.", show_default=False)] = None,
+    column: Annotated[
+        str | None, typer.Argument(help="One column; without it the whole row.", show_default=False)
+    ] = None,
     project: ProjectOption = HERE,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", "-n", min=0, help="Lines of each entity, the newest; 0 for all.", show_default="5, all in other forms"
+            "--limit",
+            "-n",
+            min=0,
+            help="Lines of each entity, the newest; 0 for all.",
+            show_default="5, all in other forms",
         ),
     ] = None,
     form: FormatOption = Format.table,

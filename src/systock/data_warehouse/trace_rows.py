@@ -32,6 +32,8 @@ from systock.data_warehouse.restrict_keys import RestrictingWriter
 from systock.data_warehouse.trace_windows import UsedWindow, deciding, one_direction, used_windows
 
 _NONE: Mapping[str, str] = {}
+# Rows are chosen early by so many columns (a table's key comes first), exactly by all of them afterwards: shorter SQL.
+_PUSHED = 5
 
 
 @dataclass
@@ -123,10 +125,14 @@ class RowTracer:
         shape.add("w", [e for window in windows for e in window.expressions])
         least = deciding(outputs) if group is not None and not windows and not whole and not having else None
         shape.add("g", [*(group or ()), *(node.this for node in least or ())])
-        rows = self.keep(self._restricted(shape.flat(), {key: matched[key] for key in pushed}, wanted))
+        rows = self.keep(self._restricted(shape.flat(), {key: matched[key] for key in pushed[:_PUSHED]}, wanted))
         if windows and group is None and not whole:
             rows = self.keep(_in_windows(rows, shape, windows, wanted, matched))
-        elif least is not None and group is not None:
+        elif len(pushed) > _PUSHED:
+            rows = self.keep(
+                f"SELECT r.* FROM {rows} AS r SEMI JOIN {wanted} AS w ON {_is_wanted({k: matched[k] for k in pushed})}"
+            )
+        if least is not None and group is not None:
             rows = self.keep(_that_decide(rows, shape, group, least))
         if self.engine.rows(f"SELECT 1 FROM {rows} LIMIT 1"):
             for source in shape.sources:
@@ -200,8 +206,12 @@ class _Shape:
 def _used_columns(block: Block, read: Sequence[exp.Expr], counted: bool) -> dict[str, list[str]]:
     """FROM item → its columns that matter; a LEFT JOIN of which none does is left out, unless rows are counted."""
     select = block.select
-    parts = [*read, *block.where, *(select.args.get(name) for name in ("having", "order") if select.args.get(name))]
-    parts += [query for query in subqueries(select)]
+    parts: list[exp.Expr] = [
+        *read,
+        *block.where,
+        *(part for name in ("having", "order") if (part := select.args.get(name))),
+    ]
+    parts += subqueries(select)
     used: dict[str, list[str]] = {}
 
     def note(expressions: Sequence[exp.Expr]) -> None:
@@ -215,50 +225,50 @@ def _used_columns(block: Block, read: Sequence[exp.Expr], counted: bool) -> dict
         if counted or not source.nullable or source.alias in used:
             used.setdefault(source.alias, [])
             note([*source.on, *source.outer])
-    return {source.alias: used[source.alias] for source in block.sources if source.alias in used}
+    kept = (source for source in block.sources if source.alias in used)
+    return {s.alias: sorted(used[s.alias], key=s.node.visible.index) for s in kept}
 
 
 def _in_windows(
     rows: str, shape: _Shape, windows: Sequence[UsedWindow], wanted: str, matched: Mapping[str, str]
 ) -> str:
-    """Of the joined rows those in the windows of wanted rows."""
-    is_wanted = " AND ".join(f"w.{key} IS NOT DISTINCT FROM r.{name}" for key, name in matched.items()) or "TRUE"
+    """Of the joined rows those in the partitions of wanted rows; up to the last of them, where all windows look back."""
     partitions = {tuple(shape.add("w", window.partition)) for window in windows}
-    order = one_direction(windows)
-    target = f"(SELECT r.* FROM {rows} AS r SEMI JOIN {wanted} AS w ON {is_wanted})"
-    if len(partitions) > 1 or order is None:
-        inside = (f"EXISTS (SELECT 1 FROM {target} AS t WHERE {_same('t', 'r', each)})" for each in partitions)
-        return f"SELECT r.* FROM {rows} AS r WHERE {' OR '.join(inside)}"
+    if len(partitions) > 1:  # a row of one window's partition would lack those of another's
+        return f"SELECT * FROM {rows}"
     [partition] = partitions
+    order = one_direction(windows)
     by = f"PARTITION BY {', '.join(partition)}" if partition else ""
-    places = ", ".join(_ordered(shape, part) for part in order)
-    extremes = {shape.add("w", [w.function.this])[0]: w.function for w in windows if w.extreme and w.function}
-    deciding_rows = "".join(
-        f", row_number() OVER ({by} ORDER BY {name} {_direction(function)}, {places}) AS extreme_{number}"
-        for number, (name, function) in enumerate(extremes.items())
+    places = ", ".join(_ordered(shape, part) for part in order) if order else "1"
+    decide = [w for w in windows if w.extreme and w.function is not None] if order else []
+    extremes = "".join(
+        f", row_number() OVER ({by} ORDER BY {shape.add('w', [w.function.this])[0]} {_direction(w.function)}, {places}) AS e{n}"
+        for n, w in enumerate(decide)
+        if w.function is not None
     )
-    decides = "".join(f" OR r.extreme_{number} = 1" for number in range(len(extremes)))
-    beside = "".join(f", extreme_{number}" for number in range(len(extremes)))
+    reach = ", ".join(["max(t.place)", *(f"max(r.place) FILTER (r.e{n} = 1)" for n in range(len(decide)))])
+    beside = ", ".join(["place", *(f"e{n}" for n in range(len(decide)))])
+    chosen = "".join(f"r.{name}, " for name in partition)
     return f"""
-        WITH placed AS (SELECT *, rank() OVER ({by} ORDER BY {places}) AS place{deciding_rows} FROM {rows}),
-        wanted AS (
-            SELECT {", ".join([*partition, "max(place) AS last_place"])}
-            FROM placed AS r SEMI JOIN {wanted} AS w ON {is_wanted} GROUP BY ALL
+        WITH placed AS (SELECT *, rank() OVER ({by} ORDER BY {places}) AS place{extremes} FROM {rows}),
+        asked AS (SELECT {chosen}max(r.place) AS place FROM placed AS r SEMI JOIN {wanted} AS w ON {_is_wanted(matched)} GROUP BY ALL),
+        reached AS (
+            SELECT {chosen}greatest({reach}) AS last_place FROM placed AS r JOIN asked AS t ON {_same("t", "r", partition)} GROUP BY ALL
         )
-        SELECT r.* EXCLUDE (place{beside}) FROM placed AS r
-        JOIN wanted AS t ON {_same("t", "r", partition)} AND (r.place <= t.last_place{decides})"""
+        SELECT r.* EXCLUDE ({beside}) FROM placed AS r JOIN reached AS t ON {_same("t", "r", partition)} AND r.place <= t.last_place"""
+
+
+def _is_wanted(matched: Mapping[str, str]) -> str:
+    return " AND ".join(f'w."{key}" IS NOT DISTINCT FROM r.{name}' for key, name in matched.items()) or "TRUE"
 
 
 def _that_decide(rows: str, shape: _Shape, group: Sequence[exp.Expr], least: Sequence[exp.Min | exp.Max]) -> str:
     """Of each group the row that decides, per aggregate; any one, always the same, where there is no aggregate."""
     partition = shape.add("g", group)
     by = f"PARTITION BY {', '.join(partition)}" if partition else ""
-    order = [f"{name} {_direction(node)}" for node in least for name in shape.add("g", [node.this])]
+    order = [f"{name} {_direction(node)}, " for node in least for name in shape.add("g", [node.this])]
     every = list(shape.outputs)
-    first = (
-        f"row_number() OVER ({by} ORDER BY {', '.join([*each, *every])}) = 1"
-        for each in dict.fromkeys([(part,) for part in order] or [()])
-    )
+    first = (f"row_number() OVER ({by} ORDER BY {each}{', '.join(every)}) = 1" for each in dict.fromkeys(order or [""]))
     return f"SELECT * FROM {rows} QUALIFY {' OR '.join(first)}"
 
 

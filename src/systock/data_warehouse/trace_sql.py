@@ -33,10 +33,12 @@ def select_of(table: TableFile, column: str | None, columns: Mapping[str, Sequen
         chosen = zip(table.column_names, select.selects, strict=True)
         select.set("expressions", [expression for name, expression in chosen if name in kept])
     known = MappingSchema(nested, dialect="postgres", normalize=False)
-    query = qualify(query, schema=known, dialect="postgres", quote_identifiers=False, identify=False)  # type: ignore[assignment]
+    query = qualify(query, schema=known, dialect="postgres", quote_identifiers=False, identify=False)
     _drop_idle_joins(query)
-    query = eliminate_ctes(pushdown_projections(query))  # type: ignore[assignment]
-    return str(query.sql(dialect="postgres", pretty=True, comments=False, normalize_functions=False, max_text_width=110))
+    query = eliminate_ctes(pushdown_projections(query))
+    return str(
+        query.sql(dialect="postgres", pretty=True, comments=False, normalize_functions=False, max_text_width=110)
+    )
 
 
 def _drop_idle_joins(query: exp.Query) -> None:

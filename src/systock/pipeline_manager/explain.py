@@ -38,10 +38,14 @@ class _Part:
 class Explanation:
     """One row of the published warehouse, traced; the engine holds the steps as temporary tables."""
 
-    def __init__(self, engine: Engine, definitions: Definitions, table: str, key: str | Mapping[str, Any], column: str | None) -> None:
+    def __init__(
+        self, engine: Engine, definitions: Definitions, table: str, key: str | Mapping[str, Any], column: str | None
+    ) -> None:
         self.engine, self.definitions = engine, definitions
         if engine.rows("SELECT definition_hash FROM meta.definition") != [(definitions.hash,)]:
-            raise UsageError("the definitions changed since this was published", todo="Run 'systock run' first, then explain.")
+            raise UsageError(
+                "the definitions changed since this was published", todo="Run 'systock run' first, then explain."
+            )
         self._files = {file.qualified: file for file in definitions.tables}
         self._columns = definitions.columns()
         self.file = self._table(table)
@@ -66,13 +70,23 @@ class Explanation:
         for name, value in conditions:
             given = self.engine.rows(f"SELECT TRY_CAST(? AS {types[name]}) IS NOT NULL", [value])
             if value and given == [(False,)]:
-                raise UsageError(f"{value!r} is no {types[name]}", where=f"{self.file.qualified}.{name}", todo="Write it as 'systock query' shows it.")
+                raise UsageError(
+                    f"{value!r} is no {types[name]}",
+                    where=f"{self.file.qualified}.{name}",
+                    todo="Write it as 'systock query' shows it.",
+                )
             tests.append(f'"{name}" = CAST(? AS {types[name]})' if value else f'"{name}" IS NULL')
             values += [value] if value else []
-        found = self.engine.dicts(f"SELECT * FROM {self.file.qualified} WHERE {' AND '.join(tests)} ORDER BY ALL LIMIT 6", values)
+        found = self.engine.dicts(
+            f"SELECT * FROM {self.file.qualified} WHERE {' AND '.join(tests)} ORDER BY ALL LIMIT 6", values
+        )
         said = ", ".join(f"{name}={value}" for name, value in conditions)
         if not found:
-            raise UsageError(f"no row with {said}", where=self.file.qualified, todo=f"Its key is {', '.join(self.file.primary_key)}: see 'systock query \"SELECT * FROM {self.file.qualified}\"'.")
+            raise UsageError(
+                f"no row with {said}",
+                where=self.file.qualified,
+                todo=f"Its key is {', '.join(self.file.primary_key)}: see 'systock query \"SELECT * FROM {self.file.qualified}\"'.",
+            )
         if len(found) > 1:
             rows = "\n".join(",".join(f"{name}={row[name]}" for name in self.file.primary_key) for row in found[:5])
             raise UsageError(f"several rows with {said}", where=self.file.qualified, todo=f"Name one of them:\n{rows}")
@@ -81,7 +95,10 @@ class Explanation:
         chosen = " AND ".join(f'"{name}" IS NOT DISTINCT FROM CAST(? AS {types[name]})' for name in identity)
         names = _listed(identity)
         relation = self._tracer.keep(f"SELECT {names} FROM {self.file.qualified} WHERE FALSE")
-        self.engine.execute(f"INSERT INTO {relation} SELECT {names} FROM {self.file.qualified} WHERE {chosen}", [self.row[name] for name in identity])
+        self.engine.execute(
+            f"INSERT INTO {relation} SELECT {names} FROM {self.file.qualified} WHERE {chosen}",
+            [self.row[name] for name in identity],
+        )
         asked = {self.column, *self.file.primary_key} if self.column else set(self.file.column_names)
         self.parts[self.file.qualified] = _Part(relation, {name for name in asked if name})
 
@@ -114,7 +131,11 @@ class Explanation:
         Tracer({n: s for n in reads if n in self._files and (s := self._files[n].select) is not None}).trace(tree)
         places = dict(zip(file.column_names, tree.visible, strict=True))
         identity = self.identity(file.qualified)
-        plain = {name for name, place in places.items() if tree.shape.get(place) != "computed" and file.column(name).type in _EXACT}
+        plain = {
+            name
+            for name, place in places.items()
+            if tree.shape.get(place) != "computed" and file.column(name).type in _EXACT
+        }
         keys = {name: places[name] for name in file.column_names if name in identity or name in plain}
         wanted = self._tracer.keep(f"SELECT DISTINCT {_listed(list(keys))} FROM ({self.rows_sql(file.qualified)})")
         taken = self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns})
@@ -147,13 +168,19 @@ class Explanation:
                 continue
             rows = self.parts[table].relation or table
             mappings = [mapping for mapping in self.definitions.mappings if mapping.entity == entity]
-            tracer.entity(self.definitions.compiled_contracts[entity], rows, mappings, self.definitions.contracts[entity])
+            tracer.entity(
+                self.definitions.compiled_contracts[entity], rows, mappings, self.definitions.contracts[entity]
+            )
         return tracer.counts(), tracer.lines(bronze, {batch.no: batch for batch in log.batches()}, limit)
 
     def told(self, log: LandingLog, bronze: Path, limit: int | None) -> dict[str, Any]:
         """All of it as one document."""
         self.trace()
-        tables = [self._told_table(name, limit) for name in [f.qualified for f in reversed(self.definitions.tables)] if name in self.parts]
+        tables = [
+            self._told_table(name, limit)
+            for name in [f.qualified for f in reversed(self.definitions.tables)]
+            if name in self.parts
+        ]
         tables += [self._told_table(name, limit) for name in sorted(self.parts) if name not in self._files]
         counts, lines = self.lines(log, bronze, limit)
         return {
