@@ -18,7 +18,16 @@ from systock.pipeline_manager.explain import Explanation
 from systock.simulator.simulate import simulate, write_project
 
 #: Tables, and columns of them that are asked for one by one beside the whole row.
-TABLES = {
+FEW = {
+    "gold.fact_sale_line": ["net_amount"],
+    "gold.fact_stock_movement": ["on_hand_after_units"],
+    "gold.fact_stock_interval": ["to_date"],
+    "gold.fact_purchase_order_line": ["is_on_time_in_full"],
+    "gold.dim_product": ["valid_to_at"],
+    "serve.sales_daily": ["net_amount"],
+    "serve.stock_on_hand": ["on_hand_units"],
+}
+MANY = {
     "gold.fact_sale_line": ["net_amount", "reporting_cost_amount", "business_date"],
     "gold.fact_stock_movement": ["on_hand_after_units", "value_after_amount"],
     "gold.fact_stock_interval": ["on_hand_units", "to_date", "value_amount"],
@@ -66,14 +75,24 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     return Chain(project.path, definitions, tables)
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", FEW)
 def test_the_named_silver_rows_alone_make_the_number(chain: Chain, table: str) -> None:
+    explain_some(chain, table, FEW[table], 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("table", MANY)
+def test_the_named_silver_rows_alone_make_many_numbers(chain: Chain, table: str) -> None:
+    explain_some(chain, table, MANY[table], 5)
+
+
+def explain_some(chain: Chain, table: str, columns: list[str], count: int) -> None:
     keys = ", ".join(chain.definitions.file(table).primary_key)
     with chain.engine() as engine:
         every = engine.dicts(f"SELECT {keys} FROM {table} ORDER BY ALL")
     random = Random(table)
-    for column in [None, *TABLES[table]]:
-        for key in random.sample(every, min(3, len(every))):
+    for column in [None, *columns]:
+        for key in random.sample(every, min(count, len(every))):
             with chain.engine() as engine:
                 told = Explanation(engine, chain.definitions, table, key, column)
                 told.trace()

@@ -122,11 +122,13 @@ class RowTracer:
         read = [*outputs, *(group or ()), *(e for window in windows for e in window.expressions)]
         shape = _Shape(block, self.identity, _used_columns(block, read, counted))
         matched = dict(zip(scalar, shape.add("m", scalar.values()), strict=True))
-        shape.add("w", [e for window in windows for e in window.expressions])
-        least = deciding(outputs) if group is not None and not windows and not whole and not having else None
-        shape.add("g", [*(group or ()), *(node.this for node in least or ())])
+        told = group is None and not whole and all(is_scalar(e) for window in windows for e in window.expressions)
+        shape.add("w", [e for window in windows for e in window.expressions] if told else [])
+        alone = group is not None and all(map(is_scalar, group)) and not (windows or whole or having)
+        least = deciding(outputs) if alone else None
+        shape.add("g", [*(group or ()), *(node.this for node in least)] if least is not None else [])
         rows = self.keep(self._restricted(shape.flat(), {key: matched[key] for key in pushed[:_PUSHED]}, wanted))
-        if windows and group is None and not whole:
+        if windows and told:
             rows = self.keep(_in_windows(rows, shape, windows, wanted, matched))
         elif len(pushed) > _PUSHED:
             rows = self.keep(
