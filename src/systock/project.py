@@ -342,6 +342,29 @@ class Project:
 
         return take_snapshots(self._place, [f"{kind}_state"] if kind else None, as_of, _watched(progress))
 
+    def snapshot_diff(self, before: int, after: int, kind: str | None = None) -> list[dict[str, Any]]:
+        """What differs between two snapshots: rows that came or went, and columns that changed, each as it was and as it is.
+
+        kind: product, sales or stock; None: all kinds that both snapshots hold. Raises UsageError for numbers without a snapshot.
+        """
+        from systock.data_warehouse.snapshots import difference_sql
+
+        tables = Definitions(self.path, self.settings).snapshot_tables
+        with _reading(self._warehouse()) as engine:
+            taken = engine.rows("SELECT snapshot_no, kind FROM snapshot.taken ORDER BY snapshot_no DESC")
+            for number in (before, after):
+                if not any(no == number and kind in (None, name.removesuffix("_state")) for no, name in taken):
+                    known = ", ".join(dict.fromkeys(str(no) for no, _ in taken[:30])) or "none yet"
+                    raise UsageError(
+                        f"there is no {kind + ' ' if kind else ''}snapshot {number}",
+                        todo=f"Snapshots taken: {known} (systock snapshot list).",
+                    )
+            both = [
+                t for t in tables
+                if kind in (None, t.name.removesuffix("_state")) and {(before, t.name), (after, t.name)} <= set(taken)
+            ]  # fmt: skip
+            return [row for table in both for row in engine.dicts(difference_sql(table, before, after))]
+
     def snapshots(self) -> list[dict[str, Any]]:
         """The snapshots taken, newest first."""
         with _reading(self._warehouse()) as engine:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from small_chain import deliver, make_project
 from systock import Project
+from systock.errors import UsageError
 
 DAY = "2024-03-29T10:00:00+00:00"
 SALES = "SELECT snapshot_no, business_date, net_amount FROM snapshot.sales_state ORDER BY ALL"
@@ -26,7 +30,11 @@ def test_a_snapshot_never_changes(tmp_path: Path) -> None:
     deliver(project, "pos_sales", [sale("1", "5")], "1")
     Project(project).run()
     first = {fact["kind"]: fact for fact in Project(project).snapshot_take(as_of="2024-03-29")}
-    assert {kind: fact["row_count"] for kind, fact in first.items()} == {"product_state": 1, "sales_state": 1}
+    assert {kind: fact["row_count"] for kind, fact in first.items()} == {
+        "product_state": 1,
+        "sales_state": 1,
+        "stock_state": 0,
+    }
     deliver(project, "pos_sales", [sale("1", "7", "2024-03-30T00:00:00+00:00")], "2")
     Project(project).run()
     assert [net for *_, net in rows(project, SALES)] == [Decimal(5)]
@@ -67,3 +75,32 @@ def test_a_price_that_goes_back_and_back_again(tmp_path: Path) -> None:
         Project(project).snapshot_take("sales", "2024-03-29")
     assert [net for *_, net in rows(project, SALES)] == [Decimal(price) for price in (5, 7, 5, 7, 5)]
     assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
+
+
+def test_what_differs_between_two_snapshots_and_why(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    deliver(project, "erp_products", [("P1", "Tea", "1", "pcs", "2024-01-01T00:00:00+00:00")], "1")
+    deliver(project, "pos_sales", [sale("1", "5"), sale("2", "9")], "1")
+    Project(project).run()
+    first = Project(project).snapshot_take(as_of="2024-03-29")[0]["snapshot_no"]
+    deliver(project, "pos_sales", [sale("1", "7", "2024-03-30T00:00:00+00:00"), sale("3", "1")], "2")
+    Project(project).run()
+    second = Project(project).snapshot_take(as_of="2024-03-29")[0]["snapshot_no"]
+    differences = Project(project).snapshot_diff(first, second, "sales")
+    assert [(d["what"], d["key"], d["column"], d["before"], d["after"]) for d in differences] == [
+        ("changed", "S1 / 2024-03-29", "gross_amount", "14.0000", "17.0000"),
+        ("changed", "S1 / 2024-03-29", "line_count", "2", "3"),
+        ("changed", "S1 / 2024-03-29", "net_amount", "14.0000", "17.0000"),
+        ("changed", "S1 / 2024-03-29", "net_units", "2.000", "3.000"),
+        ("changed", "S1 / 2024-03-29", "transaction_count", "2", "3"),
+    ]
+    assert Project(project).snapshot_diff(second, first, "sales")[0]["after"] == "14.0000"
+    assert Project(project).snapshot_diff(first, first) == []
+    restated = (
+        "SELECT business_date, restated_reporting_net_amount, late_lines, corrected_lines FROM serve.restatements"
+    )
+    assert rows(project, restated) == [(date(2024, 3, 29), Decimal(3), 1, 1)]
+    causes = "SELECT sale_id, restatement_kind FROM serve.restated_line ORDER BY sale_id"
+    assert rows(project, causes) == [("1", "corrected"), ("3", "late")]
+    with pytest.raises(UsageError, match="there is no snapshot 99"):
+        Project(project).snapshot_diff(first, 99)

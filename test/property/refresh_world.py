@@ -34,6 +34,7 @@ class World:
     tables: Mapping[str, Mapping[str, str]]
     write: Callable[[exp.Query], str] = compile_sql
     _compiled: dict[object, object] = field(default_factory=dict)
+    _plans: list[RefreshPlan] = field(default_factory=list)  # kept alive: what is compiled is remembered by their id
 
     def __post_init__(self) -> None:
         self.connection = duckdb.connect(config={"threads": 1})
@@ -49,7 +50,8 @@ class World:
         query = self.query(sql)
         made = {name: self.query(text) for name, text in (definitions or {}).items()}
         schema = {name: tuple(columns) for name, columns in self.tables.items()}
-        return plan_refresh(query, query.named_selects, key, schema, made)
+        self._plans.append(plan_refresh(query, query.named_selects, key, schema, made))
+        return self._plans[-1]
 
     @staticmethod
     def query(sql: str) -> exp.Query:

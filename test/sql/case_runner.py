@@ -58,6 +58,14 @@ def _select(name: str) -> str:
 @cache
 def _columns(name: str) -> dict[str, tuple[str, str | None]]:
     """Column → type and DEFAULT of any table that a case may name."""
+    if name.endswith("__versions"):
+        known = dict.fromkeys(("known_from_at", "known_to_at"), ("timestamptz", None))
+        return _columns(name.removesuffix("__versions")) | known
+    if name.endswith("__changes"):
+        return _columns(name.removesuffix("__changes")) | {
+            "snapshot_no": ("bigint", None),
+            "is_removed": ("boolean", "FALSE"),
+        }
     table = table_files()[name]
     columns = {column.name: (column.type, column.default_sql) for column in table.columns}
     if table.schema == "silver":
@@ -108,8 +116,10 @@ def _to_compute(asked: Iterable[str], given: Collection[str]) -> list[str]:
     done: dict[str, None] = {}
 
     def need(name: str) -> None:
+        if name in done or name in given or name.endswith(("__versions", "__changes")):
+            return
         table = table_files()[name]
-        if name in done or name in given or table.select is None:
+        if table.select is None:
             return
         for source in [*inputs_of(table), *(reference.table for reference in table.references)]:
             need(source)

@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     product = "product"
     sales = "sales"
+    stock = "stock"
 
 
 @app.command("take")
@@ -30,7 +31,7 @@ def take(
     ] = None,
     form: FormatOption = Format.table,
 ) -> None:
-    """Keep the state of products and sales as it is known now.
+    """Keep the state of products, sales and stock as it is known now.
 
     It never changes afterwards, whatever is delivered or corrected later.
     """
@@ -45,3 +46,18 @@ def list_snapshots(project: ProjectOption = HERE, form: FormatOption = Format.ta
     from systock.cli.rows import print_rows
 
     print_rows(open_project(project).snapshots(), form, empty="No snapshot yet: systock snapshot take")
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[int, typer.Argument(help="Number of a snapshot.", show_default=False)],
+    after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
+    project: ProjectOption = HERE,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Only this kind.", show_default="all kinds")] = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Show what differs between two snapshots, column by column."""
+    from systock.cli.rows import print_rows
+
+    rows = open_project(project).snapshot_diff(before, after, kind.value if kind else None)
+    print_rows(rows, form, empty="Nothing differs.")

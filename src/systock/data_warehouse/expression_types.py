@@ -27,12 +27,21 @@ TIMESTAMPS = frozenset({exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ})
 
 
 def schema_of(tables: Iterable[TableFile]) -> dict[str, dict[str, str]]:
-    """The columns that queries can read of these tables; a contract's also has version_at and is_deleted."""
+    """The columns that queries can read of these tables; a contract's also has version_at and is_deleted.
+
+    Beside them the histories: every version of a contract's rows, every change that a snapshot brought.
+    """
     schema: dict[str, dict[str, str]] = {}
     for table in tables:
         columns = {column.name: column.type for column in table.columns}
         if table.history is not None:
             columns |= {"version_at": "timestamptz", "is_deleted": "boolean"}
+            schema[f"{table.qualified}__versions"] = columns | {
+                "known_from_at": "timestamptz",
+                "known_to_at": "timestamptz",
+            }
+        if table.refresh == "snapshot":
+            schema[f"{table.qualified}__changes"] = columns | {"snapshot_no": "bigint", "is_removed": "boolean"}
         schema[table.qualified] = columns
     return schema
 

@@ -76,3 +76,31 @@ def land_sql(table: CompiledTable, types: Sequence[str], lines: str, snapshot_no
     """The statement that takes landed changes (a relation of text columns) into the table of changes."""
     typed = ", ".join(f'CAST(l."{c.name}" AS {type_})' for c, type_ in zip(table.columns, types, strict=True))
     return f"INSERT INTO {table.qualified}__changes SELECT {snapshot_no}, CAST(l.is_removed AS BOOLEAN), {typed} FROM {lines} AS l"
+
+
+def difference_sql(table: CompiledTable, before: int, after: int) -> str:
+    """What differs between two snapshots of a kind: one row per changed column, one per row that came or went.
+
+    Columns: kind, what (came, went, changed), key (the ids of the row), column, before, after: the last three as text.
+    """
+    key = ", ".join(f'"{name}"' for name in table.primary_key)
+    first = f'"{table.primary_key[0]}"'
+    named = [c.name for c in table.columns if c.name in table.primary_key or c.name.endswith(("_id", "_name"))]
+    shown = [name for name in named if not name.endswith(("_key", "_name"))] or list(table.primary_key)
+    told = " || ' / ' || ".join(f'coalesce(CAST(coalesce(b."{name}", a."{name}") AS VARCHAR), \'\')' for name in shown)
+    rows = f"""(SELECT * FROM {table.qualified} WHERE snapshot_no = {{}} AND ({key}) IN (
+        SELECT ({key}) FROM {table.qualified}__changes WHERE snapshot_no > {min(before, after)} AND snapshot_no <= {max(before, after)}))"""
+    columns = [c.name for c in table.columns if c.name not in table.primary_key]
+    cells = ", ".join(
+        f'struct_pack("column" := \'{name}\', before := CAST(b."{name}" AS VARCHAR), after := CAST(a."{name}" AS VARCHAR))'
+        for name in columns
+    )
+    return f"""
+        WITH compared AS (
+            SELECT {told} AS key, CASE WHEN b.{first} IS NULL THEN 'came' WHEN a.{first} IS NULL THEN 'went' ELSE 'changed' END AS what,
+                unnest(CASE WHEN b.{first} IS NULL OR a.{first} IS NULL THEN [{{{{'column': NULL, 'before': NULL, 'after': NULL}}}}] ELSE [{cells}] END) AS cell
+            FROM {rows.format(before)} AS b FULL JOIN {rows.format(after)} AS a USING ({key})
+        )
+        SELECT '{table.name}' AS kind, what, key, cell."column" AS "column", cell.before AS before, cell.after AS after
+        FROM compared WHERE what <> 'changed' OR cell.before IS DISTINCT FROM cell.after
+        ORDER BY ALL""".replace("{{", "{").replace("}}", "}")

@@ -135,10 +135,10 @@ class Build:
             self.engine.expect_rows(sum(batch.lines for batch in batches))
         self._register(batches)
         self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE])
-        self._silver(commits, self._with_parts(batches), done)
+        conformed = self._silver(commits, self._with_parts(batches), done)
         built = Built(generation, last.no if last else done, last.known_at.isoformat() if last else known_before)
         built.entities = self._entities(since)
-        built.tables = self._gold(since, is_new, built)
+        built.tables = self._gold(since, conformed, is_new, built)
         built.warnings = self._warnings()
         failed = [check for check in built.checks if not check.passed]
         if failed:
@@ -191,7 +191,8 @@ class Build:
                 self.engine.execute(f"""INSERT INTO snapshot.taken SELECT {batch.commit_no}, kind, CAST(as_of AS TIMESTAMPTZ),
                     CAST(l.taken_from_known_at AS TIMESTAMPTZ), CAST(is_derived AS BOOLEAN), CAST(row_count AS BIGINT), CAST(changes AS BIGINT) FROM snapshot_line AS l""")
 
-    def _silver(self, commits: Sequence[Commit], batches: Sequence[Batch], done: int) -> None:
+    def _silver(self, commits: Sequence[Commit], batches: Sequence[Batch], done: int) -> set[str]:
+        """Conform what landed; the entities that it may have changed."""
         sources, contracts = self.definitions.settings.sources, self.definitions.compiled_contracts
         self._check_columns()
         stored_tables = self.definitions.stored_tables
@@ -223,6 +224,8 @@ class Build:
                         self.engine, mapping, contracts[mapping.entity], sources[mapping.source], mine_, commit
                     )
             self.progress.advance(1, f"commit {commit.no}")
+        mappings = self.definitions.mapping_sql
+        return {m.entity for m in mappings if any((m.source, table) in landed for table in m.raw_tables)}
 
     def _with_parts(self, batches: Sequence[Batch]) -> list[Batch]:
         """The batches; those that repeat another's content with that one's part, where the repetition itself tells something.
@@ -290,12 +293,12 @@ class Build:
         )
         return [dict(zip(("source", "entity", "lines", *row_equation.TERMS), row, strict=True)) for row in rows]
 
-    def _gold(self, since: str, is_new: bool, built: Built) -> list[Refreshed]:
+    def _gold(self, since: str, conformed: set[str], is_new: bool, built: Built) -> list[Refreshed]:
         zones = self._zones()
         compiled = self.definitions.compiled(zones)
         tables = compiled.tables
         stored = [table for table in tables if table.refresh != "view"]
-        refresh = Refresh(self.engine, compiled, self._silver_changes(since, is_new))
+        refresh = Refresh(self.engine, compiled, self._silver_changes(since, conformed, is_new))
         self.progress.stage("refresh", len(stored))
         for table in stored:
             refresh.table(table, exists=not is_new)
@@ -317,13 +320,13 @@ class Build:
             WHERE zone IN (SELECT name FROM pg_timezone_names()) ORDER BY zone LIMIT 20""")
         return [zone for (zone,) in found]
 
-    def _silver_changes(self, since: str, is_new: bool) -> dict[str, Change]:
+    def _silver_changes(self, since: str, conformed: set[str], is_new: bool) -> dict[str, Change]:
         """What this run opened or closed in silver: read from the versions' own intervals, never from the clock."""
         if is_new:
             return {f"silver.{name}": Change(everything=True) for name in self.definitions.compiled_contracts}
         changes = {}
-        for name, contract in self.definitions.compiled_contracts.items():
-            versions = versions_of(contract)
+        for name in sorted(conformed):
+            versions = versions_of(self.definitions.compiled_contracts[name])
             opened = f"known_from_at > {since} AND known_to_at = {FOREVER}"
             closed = f"known_from_at <= {since} AND known_to_at > {since} AND known_to_at < {FOREVER}"
             # Two scans, not OR: each skips the blocks that can't hold a match.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from systock import __version__
 from systock.config import Settings
+from systock.errors import DefinitionError
 
 if TYPE_CHECKING:
     from systock.data_warehouse.compiled import Book, CompiledTable
@@ -81,16 +82,27 @@ class Definitions:
         from systock.data_warehouse.dependency_order import DependencyOrder
 
         tables = {name: table for name, table in self._all_tables.items() if table.refresh not in ("build", "snapshot")}
-        outside = {f"silver.{name}" for name in self.contracts} | set(self.meta_tables)
-        return [tables[name] for name in DependencyOrder(tables, outside).order]
+        histories = {name for name in self.columns() if name.endswith(("__versions", "__changes"))}
+        order = DependencyOrder(
+            tables, {f"silver.{name}" for name in self.contracts} | set(self.meta_tables) | histories
+        )
+        for name, table in tables.items():
+            read = histories.intersection(order.reads[name])
+            if read and table.refresh != "view":
+                raise DefinitionError(
+                    f"{name} is stored and reads {min(read)}", where=str(table.path),
+                    todo="What changed in a history is not followed: let only questions (refresh: view) read it.",
+                )  # fmt: skip
+        return [tables[name] for name in order.order]
 
     def columns(self) -> dict[str, list[str]]:
         """The columns of all that a table file may read."""
-        columns = {
-            f"silver.{name}": [*(c.name for c in contract.columns), "version_at", "is_deleted"]
-            for name, contract in self.contracts.items()
+        from systock.data_warehouse.expression_types import schema_of
+
+        return {
+            name: list(columns)
+            for name, columns in schema_of([*self.contracts.values(), *self._all_tables.values()]).items()
         }
-        return columns | {name: [c.name for c in table.columns] for name, table in self._all_tables.items()}
 
     @cached_property
     def book(self) -> Book:

@@ -105,8 +105,10 @@ class Explanation:
     def identity(self, table: str) -> Sequence[str]:
         """The columns that tell a table's rows apart; none for settings."""
         schema, _, name = table.partition(".")
-        if schema == "silver" and name in self.definitions.contracts:
-            return (*self.definitions.contracts[name].primary_key, "version_at")
+        entity = name.removesuffix("__versions")
+        if schema == "silver" and entity in self.definitions.contracts:
+            told_by = ("version_at", "known_from_at") if entity != name else ("version_at",)
+            return (*self.definitions.contracts[entity].primary_key, *told_by)
         if table in self._files:
             return self._files[table].primary_key or self._files[table].column_names
         return () if schema == "meta" else self._columns[table]
@@ -162,15 +164,14 @@ class Explanation:
     def lines(self, log: LandingLog, bronze: Path, limit: int | None) -> tuple[dict[str, int], list[dict[str, Any]]]:
         """How many landed lines of each entity are behind it, and (the newest of) them."""
         tracer = LineTracer(self.engine, self.definitions.stored_tables)
-        for table in sorted(self.parts):
-            schema, _, entity = table.partition(".")
-            if schema != "silver":
-                continue
-            rows = self.parts[table].relation or table
-            mappings = [mapping for mapping in self.definitions.mappings if mapping.entity == entity]
-            tracer.entity(
-                self.definitions.compiled_contracts[entity], rows, mappings, self.definitions.contracts[entity]
-            )
+        for table in sorted(name for name in self.parts if name.startswith("silver.")):
+            entity = table.removeprefix("silver.").removesuffix("__versions")
+            rows, contract = self.parts[table].relation or table, self.definitions.compiled_contracts[entity]
+            if table.endswith("__versions"):
+                tracer.versions(contract, rows)
+            else:
+                mappings = [mapping for mapping in self.definitions.mappings if mapping.entity == entity]
+                tracer.entity(contract, rows, mappings, self.definitions.contracts[entity])
         return tracer.counts(), tracer.lines(bronze, {batch.no: batch for batch in log.batches()}, limit)
 
     def told(self, log: LandingLog, bronze: Path, limit: int | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class LineTracer:
         """The lines behind the rows of an entity whose key and version_at are in the relation `rows`."""
         versions = versions_of(contract)
         name = contract.name
-        key = " || ' / ' || ".join(f'CAST(v."{column}" AS VARCHAR)' for column in contract.primary_key)
+        key = _key_sql(contract)
         tell = (*contract.primary_key, "version_at")
         wanted = " AND ".join(f'v."{column}" = w."{column}"' for column in tell)
         self.engine.execute(f"""CREATE OR REPLACE TEMP TABLE explained_version AS
@@ -63,6 +63,17 @@ class LineTracer:
                 )
             elif self.engine.rows(f"SELECT 1 FROM {own} LIMIT 1"):
                 self._stored(mapping, file, own)
+
+    def versions(self, contract: CompiledTable, rows: str) -> None:
+        """The lines behind versions of an entity, also those believed no more: each by the place that it keeps."""
+        tell = (*contract.primary_key, "version_at", "known_from_at")
+        wanted = " AND ".join(f'v."{column}" = w."{column}"' for column in tell)
+        self.engine.execute(f"""INSERT INTO explained_line
+            SELECT '{contract.name}', v._batch_no, v._row, CASE WHEN v.known_to_at < {FOREVER} THEN '{SUPERSEDED}' ELSE '{COUNTS}' END,
+                nullif(v.known_to_at, {FOREVER}), {_key_sql(contract)}
+            FROM {versions_of(contract).name} AS v SEMI JOIN {rows} AS w ON {wanted}
+            ANTI JOIN explained_line AS l ON l.entity = '{contract.name}' AND l.batch_no = v._batch_no AND l.row_no = v._row
+            WHERE v._batch_no > 0""")
 
     def _stored(self, mapping: Mapping, contract: TableFile, rows: str) -> None:
         """Through a mapping over stored lines: the driving line, what is joined to it, or all lines that are combined."""
@@ -125,3 +136,7 @@ class LineTracer:
 
 
 _ORDER = "b.known_at DESC, l.batch_no DESC, l.row_no, l.part"
+
+
+def _key_sql(contract: CompiledTable) -> str:
+    return " || ' / ' || ".join(f'CAST(v."{column}" AS VARCHAR)' for column in contract.primary_key)
