@@ -36,6 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder, "erp_movements", [*moves, ("D2", "S1", "P1", "2024-03-31T08:00:00+00:00", "receipt", "5", DAY)], "1"
     )
     Project(folder).run()
+    Project(folder).snapshot_take("sales", "2024-03-29")
     deliver(folder, "pos_sales", [sale("2", "P1", "6", changed=CHANGED)], "2")
     deliver(folder, "erp_locations", [("S1", "Main Street", "UTC")], "2", 1_711_800_000.0)
     Project(folder).run()
@@ -118,6 +119,18 @@ def test_a_day_of_sales(project: Path) -> None:
     few = Project(project).explain("serve.sales_daily", "business_date=2024-03-29,location_id=S1", "lines", limit=1)
     assert few["line_counts"] == told["line_counts"]
     assert [line["entity"] for line in few["lines"]] == sorted(few["line_counts"])
+
+
+def test_what_a_restatement_compares(project: Path) -> None:
+    """Figures of snapshots are read from what was kept; the lines that moved them are told with both their versions."""
+    told = Project(project).explain("serve.restated_line", "location_id=S1", "restatement_kind")
+    assert told["value"] == "corrected"
+    assert {(f"{SALES}2.csv", 2, "counts"), (f"{SALES}1.csv", 3, "superseded")} <= places(told, "sale_line")
+    tables = {table["table"]: table for table in told["tables"]}
+    assert tables["silver.sale_line__versions"]["row_count"] == 2
+    assert tables["snapshot.taken"]["row_count"] == 1
+    whole = Project(project).explain("serve.restatements", "location_id=S1", "restated_reporting_net_amount")
+    assert whole["value"] == Decimal(1)
 
 
 def test_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,7 @@ class RowTracer:
             taken.relation = self.keep(f"SELECT * FROM {taken.relation} UNION SELECT * FROM {relation}")
 
     def _block(self, block: Block, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool) -> None:
+        """Make a block's joined rows, as few as is sound, and follow them into each of its FROM items."""
         for dependent in block.dependents:
             self._everything(dependent.node)
         outputs = [block.outputs[name] for name in sorted(asked)]
@@ -266,11 +267,13 @@ def _is_wanted(matched: Mapping[str, str]) -> str:
 
 def _that_decide(rows: str, shape: _Shape, group: Sequence[exp.Expr], least: Sequence[exp.Min | exp.Max]) -> str:
     """Of each group the row that decides, per aggregate; any one, always the same, where there is no aggregate."""
-    partition = shape.add("g", group)
-    by = f"PARTITION BY {', '.join(partition)}" if partition else ""
-    order = [f"{name} {_direction(node)}, " for node in least for name in shape.add("g", [node.this])]
-    every = list(shape.outputs)
-    first = (f"row_number() OVER ({by} ORDER BY {each}{', '.join(every)}) = 1" for each in dict.fromkeys(order or [""]))
+    every = ", ".join(shape.outputs)
+    leading = [f"{name} {_direction(node)}, " for node in least for name in shape.add("g", [node.this])] or [""]
+    orders = [f"ORDER BY {each}{every}" for each in dict.fromkeys(leading)]
+    if not group:
+        return " UNION ".join(f"(SELECT * FROM {rows} {order} LIMIT 1)" for order in orders)
+    by = ", ".join(shape.add("g", group))
+    first = (f"row_number() OVER (PARTITION BY {by} {order}) = 1" for order in orders)
     return f"SELECT * FROM {rows} QUALIFY {' OR '.join(first)}"
 
 
