@@ -98,6 +98,10 @@ def test_traced_rows_make_the_wanted_row(seed: int) -> None:
         # the last balance, found by a running sum, is made of all up to it but the other's
         ("SELECT x.a AS x, x.s AS y FROM (SELECT t.a, SUM(t.b) OVER (PARTITION BY t.c ORDER BY t.a) AS s FROM s.t AS t) AS x",
          "2, 30", {1, 2}),
+        # of a union only the branch that makes the row
+        ("SELECT t.a AS x, t.b AS y FROM s.t AS t WHERE t.c = 1 UNION ALL SELECT t.a AS x, 0 AS y FROM s.t AS t", "1, 10", {1}),
+        # a subquery may look at every row
+        ("SELECT t.a AS x, t.b AS y FROM s.t AS t WHERE t.c IN (SELECT u.a FROM s.t AS u)", "1, 10", {1, 2, 3}),
         # a LIMIT may look at every row
         ("SELECT t.a AS x, t.b AS y FROM s.t AS t ORDER BY t.a LIMIT 1", "1, 10", {1, 2, 3}),
     ],
