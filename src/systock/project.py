@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +143,20 @@ class Project:
                 "nothing is published yet", where=str(self._place.warehouse), todo="Run 'systock run' first."
             )
         return self._place.warehouse
+
+    def explain(
+        self, table: str, key: str | Mapping[str, Any], column: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
+        """The rows and landed lines that a row of gold or serve (or one column of it) is made from, and its SQL.
+
+        key: the values of the primary key's columns, separated by commas, or NAME=VALUE of any columns, or a mapping of these.
+        limit: of each table show at most so many rows, and of each entity so many lines, the newest; all are counted.
+        """
+        from systock.pipeline_manager.explain import Explanation
+
+        with _reading(self._warehouse()) as engine:
+            explanation = Explanation(engine, Definitions(self.path, self.settings), table, key, column)
+            return explanation.told(self._place.log(), self._place.bronze, limit)
 
     def status(self) -> dict[str, Any]:
         """What is loaded, how fresh it is, what the last run did."""

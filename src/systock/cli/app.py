@@ -15,6 +15,7 @@ from systock.cli import (
     batches,
     check,
     demo,
+    explain,
     flow,
     init,
     notify,
@@ -52,6 +53,7 @@ app.command("batches")(batches.batches)
 app.add_typer(quarantine.app, name="quarantine")
 app.command("check")(check.check)
 app.command("query")(query.query)
+app.command("explain")(explain.explain)
 app.command("rebuild")(rebuild.rebuild)
 app.command("flow")(flow.flow)
 app.add_typer(snapshot.app, name="snapshot")

@@ -166,4 +166,5 @@ def columns_in(keys: Keys) -> list[exp.Column]:
 
 def _operand(expression: exp.Expr) -> exp.Expr:
     simple = isinstance(expression, exp.Column | exp.Literal | exp.Null | exp.Func | exp.Paren)
+    simple = simple and not isinstance(expression, exp.Connector)  # AND and OR count as functions
     return expression.copy() if simple else exp.paren(expression.copy())

@@ -20,7 +20,7 @@ from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
 from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
 from systock.etl_pipeline.silver_layer.lines import line_view
 from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
-from systock.etl_pipeline.silver_layer.stored_lines import StoredTable, create_stored, store_lines
+from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
 from systock.etl_pipeline.silver_layer.versions import FOREVER
 from systock.pipeline_manager.definitions import Definitions
 from systock.quality.contract_checks import CheckResult, check_contracts
@@ -106,7 +106,7 @@ class Build:
             )
         for contract in self.definitions.compiled_contracts.values():
             create_silver(self.engine, contract)
-        for stored in self._stored_tables().values():
+        for stored in self.definitions.stored_tables.values():
             create_stored(self.engine, stored)
         for kind in self.definitions.snapshot_tables:
             for statement in create_snapshot_sql(kind, self.engine.column_types(kind)):  # type: ignore[arg-type]
@@ -191,30 +191,11 @@ class Build:
                 self.engine.execute(f"""INSERT INTO snapshot.taken SELECT {batch.commit_no}, kind, CAST(as_of AS TIMESTAMPTZ),
                     CAST(l.taken_from_known_at AS TIMESTAMPTZ), CAST(is_derived AS BOOLEAN), CAST(row_count AS BIGINT), CAST(changes AS BIGINT) FROM snapshot_line AS l""")
 
-    def _stored_tables(self) -> dict[tuple[str, str], StoredTable]:
-        """Raw tables whose lines are stored, with the columns that mappings read of them."""
-        columns: dict[tuple[str, str], set[str]] = {}
-        with_history = set()
-        for mapping in self.definitions.mapping_sql:
-            if mapping.row_wise:
-                continue
-            for table in mapping.raw_tables:
-                columns.setdefault((mapping.source, table), set()).update(mapping.columns[table])
-            if self.definitions.compiled_contracts[mapping.entity].history == "valid time":
-                with_history.add((mapping.source, mapping.driving))
-        settings = self.definitions.settings.sources
-        return {
-            (source, table): StoredTable(
-                source, table, settings[source].tables[table], tuple(sorted(names)), (source, table) in with_history
-            )
-            for (source, table), names in columns.items()
-        }
-
     def _silver(self, commits: Sequence[Commit], batches: Sequence[Batch], done: int) -> set[str]:
         """Conform what landed; the entities that it may have changed."""
         sources, contracts = self.definitions.settings.sources, self.definitions.compiled_contracts
         self._check_columns()
-        stored_tables = self._stored_tables()
+        stored_tables = self.definitions.stored_tables
         row_wise = [mapping for mapping in self.definitions.mapping_sql if mapping.row_wise]
         landed = {(batch.source, batch.table) for batch in batches}
         joined = [
@@ -295,7 +276,7 @@ class Build:
         odd = self.engine.rows("""SELECT DISTINCT location_id, timezone FROM silver.location
             WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names()) ORDER BY ALL LIMIT 5""")
         told = [f"location {location}: {zone!r} is no time zone; the project's is used" for location, zone in odd]
-        stored = self._stored_tables()
+        stored = self.definitions.stored_tables
         for mapping in self.definitions.mapping_sql:
             if not mapping.row_wise and not mapping.combines:
                 lines = lines_without_row(self.engine, mapping, stored[mapping.source, mapping.driving])

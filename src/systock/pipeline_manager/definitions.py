@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from systock.data_warehouse.table_file import TableFile
     from systock.etl_pipeline.silver_layer.mapping import Mapping
     from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
+    from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
 
 PACKAGE = Path(__file__).parent.parent
 CONTRACTS = PACKAGE / "etl_pipeline" / "silver_layer" / "contracts"
@@ -159,6 +160,28 @@ class Definitions:
             f"mappings {self.hash}", lambda: compile_mappings(self.mappings, self.contracts, self.settings.sources)
         )
         return [read_mapping_sql(entry) for entry in entries]
+
+    @cached_property
+    def stored_tables(self) -> dict[tuple[str, str], StoredTable]:
+        """Raw tables whose lines are stored, with the columns that mappings read of them."""
+        from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
+
+        columns: dict[tuple[str, str], set[str]] = {}
+        with_history = set()
+        for mapping in self.mapping_sql:
+            if mapping.row_wise:
+                continue
+            for table in mapping.raw_tables:
+                columns.setdefault((mapping.source, table), set()).update(mapping.columns[table])
+            if self.compiled_contracts[mapping.entity].history == "valid time":
+                with_history.add((mapping.source, mapping.driving))
+        settings = self.settings.sources
+        return {
+            (source, table): StoredTable(
+                source, table, settings[source].tables[table], tuple(sorted(names)), (source, table) in with_history
+            )
+            for (source, table), names in columns.items()
+        }
 
     def check(self) -> None:
         """Read everything, so that a wrong definition is found before anything is written."""

@@ -122,9 +122,10 @@ def _prefixed(mapping: Mapping) -> exp.Select:
     return select
 
 
-def _stored(
+def over_stored_lines(
     mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
-) -> dict[str, Any]:
+) -> tuple[exp.Select, tuple[tuple[str, str, bool], ...], dict[str, list[str]]]:
+    """The mapping with each row's place, its inputs as MappingSql has them, and the columns of each."""
     select = _prefixed(mapping)
     if contract.history == "valid time":
         # The driving table's lines stand with all their versions, joined ones as they are now.
@@ -141,6 +142,14 @@ def _stored(
         name: list(dict.fromkeys([*(key.lower() for key in keys[raw]), *columns[raw], *RAW_EXTRAS, *PLACE]))
         for name, raw, _ in inputs
     }
+    return select, inputs, schema
+
+
+def _stored(
+    mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
+) -> dict[str, Any]:
+    select, inputs, schema = over_stored_lines(mapping, contract, columns, keys)
+    names = [name for name, _, _ in inputs]
     key = [RAW_PREFIX + name for name in contract.primary_key if name in mapping.outputs]
     plan = plan_refresh(select, [projection.alias_or_name for projection in select.selects], key, schema)
     combines = bool(select.args.get("group") or select.args.get("distinct") or select.ctes)
