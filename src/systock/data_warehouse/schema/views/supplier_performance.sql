@@ -94,7 +94,7 @@ SELECT
     CAST(supplier.due_lines AS bigint) AS due_lines,
     CAST(supplier.lines_without_due_date AS bigint) AS lines_without_due_date,
     CAST(supplier.on_order_lines AS bigint) AS on_order_lines,
-    CAST(COALESCE(supplier.ordered_amount, 0) AS numeric(18, 4)) AS reporting_ordered_amount,
+    CAST(supplier.ordered_amount AS numeric(18, 4)) AS reporting_ordered_amount,
     CAST(supplier.due_units AS numeric(18, 3)) AS due_units,
     CAST(supplier.filled_units AS numeric(18, 3)) AS filled_units,
     safe_div(supplier.filled_units, supplier.due_units, 4) AS fill_ratio,
