@@ -9,7 +9,8 @@ CREATE TABLE serve.supplier_performance (
                                                          -- last day with any fact
     lines_without_due_date   bigint         NOT NULL,    -- lines without any day of delivery: never due
     on_order_lines           bigint         NOT NULL,    -- lines of which something is still expected
-    reporting_ordered_amount numeric(18, 4) NOT NULL,    -- of the lines whose cost and rate are known, in the project's currency
+    reporting_ordered_amount numeric(18, 4),             -- of the lines whose cost and rate are known, in the project's currency; NULL =
+                                                         -- of none
     due_units                numeric(18, 3) NOT NULL,    -- ordered on the lines due, each product in its base unit
     filled_units             numeric(18, 3) NOT NULL,    -- the smaller of accepted and ordered, summed over the lines due
     fill_ratio               numeric(18, 4),             -- filled_units / due_units; NULL without a line due
