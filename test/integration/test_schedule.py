@@ -78,7 +78,9 @@ def expected_closes(then: datetime, now: datetime) -> list[tuple]:
     while at < now - timedelta(minutes=1):
         midnights.append((str(at - timedelta(microseconds=1))[:26] + "+00", now - at > timedelta(minutes=61)))
         at += timedelta(days=1)
-    return sorted((kind, *midnight) for kind in ("product_state", "sales_state") for midnight in midnights)
+    return sorted(
+        (kind, *midnight) for kind in ("product_state", "sales_state", "stock_state") for midnight in midnights
+    )
 
 
 def without_fractions(rows: list[tuple]) -> list[tuple]:

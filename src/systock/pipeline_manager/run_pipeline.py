@@ -183,8 +183,7 @@ def build_and_publish(
         with open_build(place, place.build_file, log, definitions, progress) as build:
             generation, commit_no, known_at = build.state() if build.is_current_definition() else (0, 0, None)
             if generation and not _mostly_new(log, commit_no):
-                with build.engine.transaction():
-                    built = build.bring_up(max(generation, published.generation if published else 0) + 1)
+                built = _bring_up(build, max(generation, published.generation if published else 0) + 1)
                 if built is None:  # a crash came between the build and its publication
                     from systock.pipeline_manager.build import Built
 
@@ -196,6 +195,20 @@ def build_and_publish(
     definitions.book.save()
     state.record_published(published_now(built.generation, built.commit_no, built.known_at, definitions.hash))
     return built
+
+
+def _bring_up(build: Build, generation: int) -> Built | None:
+    """Bring the build file up as one transaction; what needs more memory than its rows let expect, again with all there is."""
+    from systock.data_warehouse.engine.base import OutOfMemory
+
+    try:
+        with build.engine.transaction():
+            return build.bring_up(generation)
+    except OutOfMemory:
+        if not build.engine.take_all_memory():
+            raise
+    with build.engine.transaction():
+        return build.bring_up(generation)
 
 
 def _rebuild(place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress) -> Built:

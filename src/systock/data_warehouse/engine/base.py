@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from systock.errors import SystockError
+from systock.errors import StorageError, SystockError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +22,10 @@ class QueryError(SystockError):
     def __init__(self, what: str, *, sql: str | None = None, **more: str | None) -> None:
         super().__init__(what, **more)
         self.sql = sql
+
+
+class OutOfMemory(StorageError):
+    """The work needs more memory, or room on disk beside it, than it may have."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,10 @@ class Engine(Protocol):
 
     def expect_rows(self, rows: int) -> None:
         """Tell that the work at hand is about so many rows: memory follows the work, not the size of the warehouse."""
+        ...
+
+    def take_all_memory(self) -> bool:
+        """Let the work have all memory that the settings allow; False where it had it already."""
         ...
 
     def begin(self) -> None:

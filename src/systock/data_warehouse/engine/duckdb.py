@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from systock.data_warehouse.engine.base import Capabilities, QueryError, Transactional
+from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryError, Transactional
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.errors import BusyError, IntegrityError, StorageError, SystockError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.0.0"
 
 # What a small piece of work may keep in memory, in bytes: at least so much, and so much for each row that it is about.
-_LEAST_MEMORY, _MEMORY_PER_ROW = 160 * 1024**2, 8 * 1024
+_LEAST_MEMORY, _MEMORY_PER_ROW = 256 * 1024**2, 8 * 1024
 _UNITS = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
 _PART = re.compile(r"[^'\"\n]*/bronze/[^'\"\n]*\.parquet")
@@ -89,7 +89,7 @@ class DuckDBEngine(Transactional):
         self.connection, self.path = connection, path
         self._in_transaction = False
         self._most_memory: int | None = None
-        self._expected_rows = -1
+        self._memory = 0
 
     def __enter__(self) -> Self:
         """The engine itself, closed at the end of the block."""
@@ -212,9 +212,18 @@ class DuckDBEngine(Transactional):
             [(limit,)] = self.rows("SELECT current_setting('memory_limit')")
             number, unit = str(limit).split()
             self._most_memory = int(float(number) * _UNITS[unit])
-        if rows > self._expected_rows:
-            self._expected_rows = rows
-            self.execute(f"SET memory_limit = '{min(self._most_memory, max(_LEAST_MEMORY, rows * _MEMORY_PER_ROW))}B'")
+        wanted = min(self._most_memory, max(_LEAST_MEMORY, rows * _MEMORY_PER_ROW))
+        if wanted > self._memory:
+            self._memory = wanted
+            self.execute(f"SET memory_limit = '{wanted}B'")
+
+    def take_all_memory(self) -> bool:
+        """Let the work have all memory that the settings allow; False where it had it already."""
+        if self._most_memory is None or self._memory == self._most_memory:
+            return False
+        self._memory = self._most_memory
+        self.execute(f"SET memory_limit = '{self._most_memory}B'")
+        return True
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -283,7 +292,7 @@ def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> Syst
             "another process has the database file open", where=where, todo="Wait until it is done, then run again."
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return StorageError(
+        return OutOfMemory(
             f"memory or temporary disk space ran out: {first}",
             where=where,
             todo="Raise memory_limit under [run], free disk space, or lower threads; then run again.",
