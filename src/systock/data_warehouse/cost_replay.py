@@ -201,9 +201,8 @@ class Replay:
             if sale is not None and sale < row and entries.product[sale] == entries.product[row]:
                 sold, amount = entries.units[sale], self.costs.amount[sale]
                 if sold < 0 and amount is not None:
-                    return self._receive(
-                        row, pool, [Parcel(units, rounded(units * amount, -sold), row)], (-amount, -sold)
-                    )
+                    parcel = Parcel(units, rounded(-amount * units, -sold), row)
+                    return self._receive(row, pool, [parcel], pool.cost or (-amount, -sold))
         return pool.move(units, after, row)
 
     def _receive(self, row: int, pool: Pool, parcels: list[Parcel], cost: Cost) -> int:

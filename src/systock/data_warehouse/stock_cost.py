@@ -72,7 +72,7 @@ CostMethod = Literal["moving_average", "fifo"]
 # currency. Keys may be of any type; they are passed on as they are.
 INPUT_COLUMNS = (
     "ledger_entry_key",
-    "cost_group",  # the product, or all products that kits connect: an integer
+    "cost_group",  # the product, or all products that kits connect: an integer; a product is in one
     "product_durable_key",
     "location_durable_key",
     "stock_status",
