@@ -231,7 +231,7 @@ class Replay:
             transit.unknown |= amount is None
             transit.ship(
                 pool.leaving(-units, -(amount or 0), row),
-                lambda debt, part, difference: self._settle(row, debt, part, difference, row),
+                lambda debt, difference: self._settle(row, debt, difference, row),
             )
         return amount
 
@@ -271,12 +271,12 @@ class Replay:
         units, transit = self.entries.units[row], self._transit(row)
         return transit.forgive(units) if units > 0 else -sum(parcel.amount for parcel in transit.take(-units))
 
-    def _settle(self, row: int, debt: Debt, units: int, difference: int, transfer_row: int | None) -> None:
+    def _settle(self, row: int, debt: Debt, difference: int, transfer_row: int | None) -> None:
         """The true cost of goods already received: on what is still there of them, the rest is a variance."""
         pool = debt.pool
         self._post(row, SETTLEMENT if transfer_row is None else TRANSFER, pool, difference, transfer_row)
         if pool.units is not None and difference:
-            added = self._add_value(pool, difference, units, {debt.row}, arrived=True)
+            added = self._add_value(pool, difference, self.entries.units[debt.row], {debt.row}, arrived=True)
             self._post(row, VARIANCE, pool, added - difference)
 
     def _add_value(self, pool: Pool, amount: int, units: int, rows: set[int], *, arrived: bool) -> int:
@@ -297,9 +297,7 @@ class Replay:
             if amount is None:
                 production.unknown = True
             elif not production.unknown:
-                production.use(
-                    row, -amount, lambda debt, part, difference: self._settle(row, debt, part, difference, None)
-                )
+                production.use(row, -amount, lambda debt, difference: self._settle(row, debt, difference, None))
         return amount
 
     def _production_in(self, row: int, pool: Pool) -> int | None:

@@ -36,14 +36,14 @@ class Transit:
         self.shipments: deque[int] = deque()  # the rows that ship, those to come
         self.unknown = False  # was anything shipped without a known cost?
 
-    def ship(self, parcels: list[Parcel], settle: Callable[[Debt, int, int], None]) -> None:
-        """Goods leave their place; what was received before goes to its debts. settle(debt, units, difference)."""
+    def ship(self, parcels: list[Parcel], settle: Callable[[Debt, int], None]) -> None:
+        """Goods leave their place; what was received before goes to its debts. settle(debt, difference)."""
         for units, amount, origin in parcels:
             while units and self.debts:
                 debt = self.debts[0]
                 part = min(units, debt.units)
                 cost = amount if part == units else rounded(amount * part, units)
-                settle(debt, part, cost - debt.pay(part))
+                settle(debt, cost - debt.pay(part))
                 units, amount = units - part, amount - cost
                 if not debt.units:
                     self.debts.popleft()
@@ -110,7 +110,7 @@ class Production:
         through = rounded(self.cost * (before + units), self.outputs_units)
         return through - rounded(self.cost * before, self.outputs_units)
 
-    def use(self, row: int, amount: int, settle: Callable[[Debt, int, int], None]) -> None:
+    def use(self, row: int, amount: int, settle: Callable[[Debt, int], None]) -> None:
         """A component is used: where it was only estimated, what was produced takes the difference."""
         self.cost += amount - self.estimates.pop(row, 0)
         before = 0
@@ -119,4 +119,4 @@ class Production:
             before += debt.units
             if share != debt.amount:
                 difference, debt.amount = share - debt.amount, share
-                settle(debt, debt.units, difference)
+                settle(debt, difference)
