@@ -266,7 +266,7 @@ class Oracle:
     def put_on(self, stock: Stock, units: list[Unit], each: Fraction) -> Fraction:
         """A late cost per unit on goods, never below zero: what was put on."""
         before = stock.value
-        if stock.place[0] not in self.last:
+        if stock.place[0] not in self.last or stock.cost is None:
             return Fraction(0)
         if self.fifo:
             for unit in units:

@@ -22,10 +22,10 @@ COSTS = st.one_of(st.none(), st.integers(1, 9).map(lambda cost: 10 * cost))
 
 @st.composite
 def documents(draw: st.DrawFn) -> list[Entry]:
-    """Up to 30 entries of two products at three places; standard costs change by the hour, or there are none."""
+    """Up to 40 entries of two products at three places; standard costs change by the hour, or there are none."""
     standards = {product: draw(st.none() | st.lists(st.integers(1, 3).map(lambda cost: 10 * cost), min_size=4, max_size=4)) for product in "AK"}  # fmt: skip
     entries = []
-    for _ in range(draw(st.integers(1, 30))):
+    for _ in range(draw(st.integers(5, 40))):
         kind = draw(st.sampled_from([*IN, *OUT, "adjustment", "count", "revaluation", "revaluation", "transfer_loss"]))
         units = draw(st.integers(1, 7))
         if kind in OUT or (kind in ("adjustment", "transfer_loss") and draw(st.booleans())):
@@ -43,7 +43,7 @@ def documents(draw: st.DrawFn) -> list[Entry]:
                 status=draw(st.sampled_from(["sellable", "sellable", "sellable", "hold"])),
                 standard=None if standard is None else standard[hour // 4],
                 amount=draw(st.none() | st.integers(-20, 60)) if kind == "revaluation" else None,
-                gives_back=draw(st.none() | st.integers(0, 30).map("e{}".format))
+                gives_back=draw(st.none() | st.integers(0, 40).map("e{}".format))
                 if kind == "customer_return"
                 else None,
                 transfer=draw(st.sampled_from(["T", "T", "U", None])),

@@ -309,6 +309,4 @@ class FifoPool:
             layer.amount += share
             added += share
         self.value += added
-        if self.cost is None and self.units:
-            self.cost = (self.value, self.units)
         return added

@@ -280,9 +280,9 @@ class Replay:
             self._post(row, VARIANCE, pool, added - difference)
 
     def _add_value(self, pool: Pool, amount: int, units: int, rows: set[int], *, arrived: bool) -> int:
-        """Put the part of a late cost of so many units on those that the pool still holds, unless it stands at standard cost."""
+        """Put the part of a late cost of so many units on those still there; not where the cost is the standard, or not known."""
         held = pool.held(units, rows, arrived=arrived)
-        if not held or pool.product.last_cost is None:
+        if not held or pool.cost is None or pool.product.last_cost is None:
             return 0
         return pool.add_value(rounded(amount * held, units), rows, arrived=arrived)
 

@@ -152,6 +152,19 @@ def test_issues_keep_the_average_to_the_last_place() -> None:
     assert {row["unit_cost_after_amount"] for row in rows[1:]} == {Decimal("1.333333")}
 
 
+def test_what_a_receipt_states_is_its_cost_however_little_came() -> None:
+    rows = postings([Entry(1, "receipt", "0.001", "1.234567"), Entry(2, "receipt", 5)], "moving_average")
+    assert {row["unit_cost_after_amount"] for row in rows} == {Decimal("1.234567")}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_halves_round_away_from_zero(method: CostMethod) -> None:
+    rows = short([Entry(1, "sale", "-0.5", standard="0.0001"), Entry(2, "receipt", "1.5", standard="0.0001")], method)
+    assert [row[2] for row in rows] == ["-0.0001", "0.0002"]
+    thirds = [Entry(1, "receipt", 3, "0.666667"), Entry(2, "sale", -1)]
+    assert short(thirds, method)[1][2] == "-0.6667"
+
+
 # What happens below zero: 10 at 2.00 are there, 14 are sold, 10 arrive at 3.00.
 BELOW_ZERO = [Entry(1, "receipt", 10, 2), Entry(2, "sale", -14), Entry(3, "receipt", 10, 3)]
 
@@ -166,17 +179,15 @@ def test_a_receipt_that_turns_the_balance_positive_sets_its_cost(method: CostMet
     ]
 
 
-@pytest.mark.parametrize(
-    ("method", "after"),
-    [
-        # the last cost holds: 1 x 2.00 owed; then all at 4.00
-        ("moving_average", [("e2", "entry", "9", "-2"), ("e2", "revaluation", "-3", "-2"), ("e3", "entry", "20", "16"), ("e3", "revaluation", "-2", "16")]),
-        ("fifo", [("e2", "entry", "9", "-2"), ("e2", "revaluation", "-3", "-2"), ("e3", "entry", "20", "16"), ("e3", "revaluation", "-2", "16")]),
-    ],
-)  # fmt: skip
-def test_while_the_balance_is_not_positive_the_last_cost_holds(method: CostMethod, after: list[tuple]) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_while_the_balance_is_not_positive_the_last_cost_holds(method: CostMethod) -> None:
     still_short = [*BELOW_ZERO[:2], Entry(3, "receipt", 3, 3), Entry(4, "receipt", 5, 4)]
-    assert short(still_short, method)[2:] == after
+    assert short(still_short, method)[2:] == [
+        ("e2", "entry", "9", "-2"),  # the unit still owed stays at 2.00
+        ("e2", "revaluation", "-3", "-2"),
+        ("e3", "entry", "20", "16"),
+        ("e3", "revaluation", "-2", "16"),
+    ]
 
 
 def test_what_is_sold_short_again_takes_the_cost_that_is_the_last_by_each_method() -> None:
@@ -290,13 +301,11 @@ DEPOT = [Entry(1, "receipt", 10, 2, place="depot"), Entry(2, "receipt", 10, 4, p
 
 
 @pytest.mark.parametrize(
-    ("method", "parts"), [("moving_average", ["-36", "12", "12", "12"]), ("fifo", ["-32", "8", "10", "14"])]
+    ("method", "parts"),
+    [("moving_average", ["-36", "12", "12", "12"]), ("fifo", ["-28", "8", "8", "12"])],  # 10 x 2 + 2 x 4
 )
 def test_a_transfer_carries_its_cost_in_parts(method: CostMethod, parts: list[str]) -> None:
-    # 12 of 20 leave: by average 12 x 3; by FIFO 10 x 2 + 2 x 4 = 28
     rows = short([*DEPOT, out(3, 12), into(4, 4), into(5, 4), into(6, 4)], method)
-    if method == "fifo":
-        parts = ["-28", "8", "8", "12"]
     assert [row[1:3] for row in rows[2:]] == [("transfer", part) for part in parts]
 
 
@@ -444,6 +453,45 @@ def test_a_late_cost_finds_its_goods_wherever_transfers_took_them() -> None:
         ("e5", "transfer", "9", "15"),
     ]
     assert short(entries, "moving_average")[4:6] == [("e4", "entry", "10", "12"), ("e4", "variance", "-6", "12")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_late_cost_is_put_on_once_however_much_is_there(method: CostMethod) -> None:
+    entries = [
+        Entry(1, "receipt", 10, 2),
+        Entry(2, "receipt", 5, 2, document="order"),
+        Entry(3, "revaluation", amount=5, document="order"),
+    ]
+    assert short(entries, method)[2:] == [("e2", "entry", "5", "35")]
+
+
+def test_a_late_cost_is_spread_over_layers_to_the_last_cent() -> None:
+    entries = [*[Entry(hour, "receipt", 1, 1) for hour in range(3)], Entry(4, "revaluation", amount="0.01")]
+    assert short(entries, "fifo")[3:] == [("e3", "entry", "0.01", "3.01")]
+    assert [row["layer_amount"] for row in layers(entries)] == [Decimal("1.0033"), Decimal("1.0034"), Decimal("1.0033")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_late_cost_is_a_variance_where_goods_stand_at_standard_or_at_no_known_cost(method: CostMethod) -> None:
+    for standard in (2, None):
+        receipt = Entry(1, "receipt", 4, document="D", standard=standard)
+        rows = short([receipt, Entry(2, "revaluation", amount=4, document="D", standard=standard)], method)
+        assert [row[1:3] for row in rows[1:]] == [("entry", "4"), ("variance", "-4")]
+
+
+def test_a_late_cost_does_not_price_goods_of_unknown_cost() -> None:
+    entries = [
+        Entry(1, "receipt", 4, place="depot", document="D"),
+        Entry(2, "receipt", 1, 5),
+        Entry(3, "revaluation", amount=8, document="D"),
+        Entry(4, "sale", -1, place="depot"),
+    ]
+    assert short(entries, "fifo")[2:] == [
+        ("e2", "entry", "8", "5"),
+        ("e2", "variance", "-8", "5"),
+        ("e3", "entry", "-5", "15"),
+        ("e3", "revaluation", "20", "15"),
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)
