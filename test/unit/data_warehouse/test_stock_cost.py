@@ -153,8 +153,9 @@ def test_issues_keep_the_average_to_the_last_place() -> None:
 
 
 def test_what_a_receipt_states_is_its_cost_however_little_came() -> None:
-    rows = postings([Entry(1, "receipt", "0.001", "1.234567"), Entry(2, "receipt", 5)], "moving_average")
-    assert {row["unit_cost_after_amount"] for row in rows} == {Decimal("1.234567")}
+    entries = [Entry(1, "count", 0), Entry(2, "receipt", "0.001", "1.234567"), Entry(3, "receipt", 5)]
+    rows = postings(entries, "moving_average")
+    assert [row["unit_cost_after_amount"] for row in rows] == [None, Decimal("1.234567"), Decimal("1.234567")]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -507,6 +508,17 @@ def test_a_late_cost_without_its_receipt_goes_to_what_is_there(method: CostMetho
 def test_a_credit_takes_no_more_than_the_goods_are_worth(method: CostMethod) -> None:
     credit = [Entry(1, "receipt", 4, 2, document="D"), Entry(2, "revaluation", amount=-11, document="D")]
     assert short(credit, method)[1:] == [("e1", "entry", "-11", "0"), ("e1", "variance", "3", "0")]
+
+
+def test_a_credit_takes_no_more_than_the_goods_under_way_are_worth() -> None:
+    receipt = Entry(1, "receipt", 4, 2, place="depot", document="D")
+    credit = [receipt, out(2, 4), Entry(3, "revaluation", amount=-11, place="depot", document="D"), into(4, 4)]
+    assert short(credit, "fifo")[2:] == [
+        ("e2", "entry", "-11", "0"),
+        ("e2", "transfer", "8", "0"),
+        ("e2", "variance", "3", "0"),
+        ("e3", "transfer", "0", "0"),
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)
