@@ -351,23 +351,26 @@ class Oracle:
             if other.kind == "receipt"
             and entry.document is not None
             and (other.product, other.document) == (entry.product, entry.document)
-            and (self.fifo or other.place + other.status == entry.place + entry.status)
         }
+        here = {row for row in receipts if self.stock(row) is stock}
+        receipts = here or receipts
         if not receipts:
             if not stock.there:
                 return Fraction(0)
             return self.put_on(stock, stock.there, amount / len(stock.there))
         received = sum(int(self.entries[row].units) for row in receipts)
         each = amount / received
-        added = self.put_on(stock, self.still_there(stock, receipts, received, arrived=False), each)
+        added = Fraction(0)
+        for other in self.stocks.values():
+            if other.place[0] == entry.product:
+                came = sum(int(self.entries[row].units) for row in receipts if self.fifo or self.stock(row) is other)
+                found = self.put_on(other, self.still_there(other, receipts, came, arrived=False), each)
+                added += found
+                if other is not stock:
+                    self.post(number, "settlement", stock.place, -found)
+                    self.post(number, "settlement", other.place, found)
         if not self.fifo:
             return added
-        for other in self.stocks.values():
-            if other is not stock and other.place[0] == entry.product:
-                found = self.put_on(other, self.still_there(other, receipts, received, arrived=False), each)
-                self.post(number, "settlement", stock.place, -found)
-                self.post(number, "settlement", other.place, found)
-                added += found
         for (product, _), way in self.ways.items():
             for unit in way.units:
                 if product == entry.product and unit.origin in receipts:

@@ -296,7 +296,7 @@ class Replay:
         if units < 0 and production is not None:
             if amount is None:
                 production.unknown = True
-            elif not production.unknown:
+            else:
                 production.use(row, -amount, lambda debt, difference: self._settle(row, debt, difference, None))
         return amount
 
@@ -339,26 +339,24 @@ class Replay:
         entries = self.entries
         product, document = entries.product[row], entries.document[row]
         receipts = () if document is None else self.receipts.get((product, document), ())
-        rows = {
-            receipt
-            for receipt in receipts
-            if receipt < row and (self.follows_goods or entries.pool[receipt] == entries.pool[row])
-        }
+        rows = {receipt for receipt in receipts if receipt < row}
+        rows = {receipt for receipt in rows if entries.pool[receipt] == entries.pool[row]} or rows
         if not rows:
             there = pool.units is not None and pool.units > 0 and pool.product.last_cost is not None
             return pool.add_value(amount, None, arrived=False) if there else 0
-        units = sum(entries.units[receipt] for receipt in rows)
-        found = self._add_value(pool, amount, units, rows, arrived=False)
+        units, found = sum(entries.units[receipt] for receipt in rows), 0
+        for holder in pool.product.pools:
+            # by moving average goods can't be told apart once they have left the place where they came in
+            mine = rows if self.follows_goods else {receipt for receipt in rows if self._pool(receipt) is holder}
+            came = sum(entries.units[receipt] for receipt in mine)
+            added = self._add_value(holder, rounded(amount * came, units), came, mine, arrived=False)
+            if holder is not pool:
+                self._post(row, SETTLEMENT, pool, -added)
+                self._post(row, SETTLEMENT, holder, added)
+            found += added
         if self.follows_goods:
-            for other in pool.product.pools:
-                if other is not pool:
-                    added = self._add_value(other, amount, units, rows, arrived=False)
-                    self._post(row, SETTLEMENT, pool, -added)
-                    self._post(row, SETTLEMENT, other, added)
-                    found += added
-            for (of_product, _), transit in self.transits.items():
-                if of_product == product:
-                    added = transit.add_value(amount, rows, units)
-                    self._post(row, TRANSFER, pool, -added, transit.row)
-                    found += added
+            for transit in self.transits.values():
+                added = transit.add_value(amount, rows, units)
+                self._post(row, TRANSFER, pool, -added, transit.row)
+                found += added
         return found

@@ -30,9 +30,9 @@ stock in transit, until it is shipped (the true cost is then posted to the recei
 *Production.* All that the production_out entries of a `document_id` (within the cost group) cost, now for those still to come, goes to
 its production_in entries by quantity; what the components then cost otherwise follows as a late cost.
 
-*Late costs.* A revaluation with an `value_amount` adds it to the receipts of its document and product, without such to all that is there.
-Only the part of goods that are still there is put on them, the rest is a variance: cost of goods sold that came late. By moving
-average that is min(balance, quantity received) / quantity received, at the receipt's place ("stock coverage": SAP Library, Material
+*Late costs.* A revaluation with a `value_amount` adds it to the receipts of its document and product: those at its place, else at others;
+without such to all that is there. Only the part of goods that are still there is put on them, the rest is a variance: cost of goods sold that came late. By moving
+average that is min(balance, quantity received) / quantity received, at the place of the receipt ("stock coverage": SAP Library, Material
 with MAP without stock coverage); by FIFO the layers themselves, wherever transfers took them. Value never falls below zero by it. A
 revaluation with a unit cost instead puts all that is there at that cost.
 
@@ -115,7 +115,7 @@ _OWN_KINDS = ["entry"] * (PLAIN + 1)
 _OWN_KINDS[TRANSFER_OUT] = _OWN_KINDS[TRANSFER_IN] = TRANSFER
 _OWN_KINDS[TRANSFER_LOSS] = "transit_loss"
 
-_ROWS_AT_ONCE = 200_000
+_ROWS_AT_ONCE = 50_000
 
 
 def cost_postings(batches: Iterable[pa.RecordBatch], method: CostMethod) -> Iterator[pa.RecordBatch]:

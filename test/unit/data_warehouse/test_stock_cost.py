@@ -466,6 +466,26 @@ def test_a_late_cost_is_put_on_once_however_much_is_there(method: CostMethod) ->
     assert short(entries, method)[2:] == [("e2", "entry", "5", "35")]
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_late_cost_is_for_the_receipts_at_its_place_else_for_those_elsewhere(method: CostMethod) -> None:
+    entries = [
+        Entry(1, "receipt", 10, 2, document="order"),
+        Entry(1, "receipt", 10, 2, place="depot", document="order"),
+        Entry(2, "sale", -5, place="depot"),
+    ]
+    here = [*entries, Entry(3, "revaluation", amount=20, document="order")]
+    assert short(here, method)[3:] == [("e3", "entry", "20", "40")]
+    elsewhere = [*entries, Entry(3, "revaluation", amount=40, place="office", document="order")]
+    assert short(elsewhere, method)[3:] == [
+        ("e3", "entry", "40", "0"),
+        ("e3", "settlement", "-20", "0"),
+        ("e3", "settlement", "20", "40"),
+        ("e3", "settlement", "-10", "0"),
+        ("e3", "settlement", "10", "20"),
+        ("e3", "variance", "-10", "0"),
+    ]
+
+
 def test_a_late_cost_is_spread_over_layers_to_the_last_cent() -> None:
     entries = [*[Entry(hour, "receipt", 1, 1) for hour in range(3)], Entry(4, "revaluation", amount="0.01")]
     assert short(entries, "fifo")[3:] == [("e3", "entry", "0.01", "3.01")]
