@@ -188,12 +188,7 @@ class Replay:
     def _plain(self, row: int, pool: Pool) -> int | None:
         """An entry that comes in at a cost of its own, if it has one, or moves at the pool's."""
         entries = self.entries
-        units, after, stated, sale = (
-            entries.units[row],
-            entries.after[row],
-            entries.unit_cost[row],
-            entries.original[row],
-        )
+        units, stated, sale = entries.units[row], entries.unit_cost[row], entries.original[row]
         if units > 0:
             if stated is not None:
                 cost = pool.product.last_cost = stated, UNIT_COST_SCALE
@@ -203,7 +198,7 @@ class Replay:
                 if sold < 0 and amount is not None:
                     parcel = Parcel(units, rounded(-amount * units, -sold), row)
                     return self._receive(row, pool, [parcel], pool.cost or (-amount, -sold))
-        return pool.move(units, after, row)
+        return pool.move(units, entries.after[row], row)
 
     def _receive(self, row: int, pool: Pool, parcels: list[Parcel], cost: Cost) -> int:
         """Goods that come in at a cost; what that changes in value beside it is a revaluation."""
