@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -94,16 +95,8 @@ def odd_documents(draw: st.DrawFn) -> list[Entry]:
     for entry in draw(documents()):
         units = Decimal(entry.units) * draw(st.decimals("0.001", "2.000", places=3)).quantize(Decimal("0.001"))
         amount = None if entry.amount is None else draw(st.decimals("-9.9999", "99.9999", places=4))
-        found.append(
-            Entry(
-                **{
-                    **vars(entry),
-                    "units": units,
-                    "cost": None if entry.cost is None else draw(ODD_COSTS),
-                    "amount": amount,
-                }
-            )
-        )
+        cost = None if entry.cost is None else draw(ODD_COSTS)
+        found.append(replace(entry, units=units, cost=cost, amount=amount))
     return found
 
 
@@ -139,6 +132,25 @@ def test_not_a_cent_is_lost(method: CostMethod, entries: list[Entry], zero_start
         )
         lost = any(entry.kind == "transfer_loss" for entry in entries)
         if shipped == 0 and not lost:
+            assert amount == 0
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@given(entries=odd_documents(), zero_start=st.booleans())
+def test_what_a_document_produces_costs_what_it_used(
+    method: CostMethod, entries: list[Entry], zero_start: bool
+) -> None:
+    # a standard cost, so that none is unknown
+    entries = [replace(entry, standard=Decimal("3.333333")) for entry in entries]
+    cost: dict = defaultdict(Decimal)
+    kinds: dict = defaultdict(set)
+    for row in postings(entries, method, zero_start):
+        entry = entries[int(row["ledger_entry_key"][1:])]
+        if entry.kind.startswith("production") and row["posting_kind"] in ("entry", "settlement"):
+            cost[entry.document] += row["cost_amount"]
+            kinds[entry.document].add(entry.kind)
+    for document, amount in cost.items():
+        if document is not None and len(kinds[document]) == 2:
             assert amount == 0
 
 

@@ -30,17 +30,18 @@ stock in transit, until it is shipped (the true cost is then posted to the recei
 *Production.* All that the production_out entries of a `document_id` (within the cost group) cost, now for those still to come, goes to
 its production_in entries by quantity; what the components then cost otherwise follows as a late cost.
 
-*Late costs.* A revaluation with a `value_amount` adds it to the receipts of its document and product: those at its place, else at others;
-without such to all that is there. Only the part of goods that are still there is put on them, the rest is a variance: cost of goods sold that came late. By moving
-average that is min(balance, quantity received) / quantity received, at the place of the receipt ("stock coverage": SAP Library, Material
-with MAP without stock coverage); by FIFO the layers themselves, wherever transfers took them. Value never falls below zero by it. A
-revaluation with a unit cost instead puts all that is there at that cost.
+*Late costs.* A revaluation with a `value_amount` adds it to the receipts of its document and product: those at its place, else at
+others; without such to all that is there. Only the part of goods that are still there is put on them, the rest is a variance: cost
+of goods sold that came late. By moving average that part is min(balance, quantity received) / quantity received, at the place of the
+receipt ("stock coverage": SAP Library, Material with MAP without stock coverage); by FIFO it is the layers themselves, wherever
+transfers took them. Value never falls below zero by it. A revaluation with a unit cost instead puts all that is there at that cost.
 
 *Conservation*, exact, for pools with a known balance and cost:
     value of a pool = sum of its postings = value_after_amount of its last posting;
     value in transit = - sum of `transfer` + sum of `transit_loss`;
     change of value on hand + in transit = sum of all postings but `transfer`.
-A transfer whose losses are posted and whose units are all received sums to 0, so does the production of a document.
+A transfer whose losses are posted and whose units are all received sums to 0; so does the production of a document whose components
+all have a cost.
 """
 
 from __future__ import annotations
