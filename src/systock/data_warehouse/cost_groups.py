@@ -8,8 +8,8 @@ import pyarrow as pa
 def cost_groups(links: pa.Table) -> pa.Table:
     """product_durable_key and its cost_group, for links of product_durable_key with linked_durable_key, both bigint.
 
-    The group is its smallest product key, so that a new link renames no more than it joins. A product without any link is not
-    in the result: it is a group of its own, under its own key.
+    The group is its smallest product key, so that a new link renames no more than it joins. A product with a link to itself alone
+    is a group of its own, under its own key.
     """
     parent: dict[int, int] = {}
 

@@ -94,7 +94,7 @@ class Build:
                 self.engine.execute(statement)
         project = self.definitions.settings.project
         self.engine.execute(f"""INSERT INTO meta.project VALUES ({literal(project.name)}, '{project.currency}', {literal(project.timezone)},
-            TIME '{project.business_day_cutover}', {project.retail_year_start_month}, DATE '{project.calendar_from}', DATE '{project.calendar_to}')""")
+            TIME '{project.business_day_cutover}', {project.retail_year_start_month}, '{project.cost_method}', DATE '{project.calendar_from}', DATE '{project.calendar_to}')""")
         for name, source in self.definitions.settings.sources.items():
             self.engine.execute(
                 f"INSERT INTO meta.source VALUES ('{name}', {source.moves_stock}, '{source.stock_starts}')"

@@ -33,7 +33,8 @@ CREATE TABLE gold.fact_sale_line (
     discount_amount            numeric(18, 4) NOT NULL,    -- discount of the line, tax excluded, in currency_code, signed like quantity
     net_amount                 numeric(18, 4) NOT NULL,    -- after discount, tax excluded, in currency_code
     tax_amount                 numeric(18, 4) NOT NULL,    -- tax on net_amount, in currency_code; paid is net_amount + tax_amount
-    cost_amount                numeric(18, 4),             -- quantity at the standard cost at sold_at, in currency_code; NULL = not known
+    cost_amount                numeric(18, 4),             -- what the goods cost, in currency_code: by gold.stock_cost where the line moves
+                                                           -- stock, else at the standard cost at sold_at; NULL = not known
     exchange_rate              numeric(18, 8) NOT NULL,    -- project currency per unit of currency_code on business_date; 1 when they are
                                                            -- equal
     reporting_gross_amount     numeric(18, 4) NOT NULL,    -- gross_amount in the project's currency
@@ -53,7 +54,8 @@ CREATE TABLE gold.fact_sale_line (
 -- Tax: a price that excludes it: gross = quantity x price, net = gross - discount, the tax beside it. A price that includes it:
 --   quantity x price - discount is what was paid, net = paid - tax; the discount, stated with its tax, loses the tax's share
 --   (x net / paid), and gross = net + discount. So gross, discount and net are all without tax.
--- Cost: standard cost per base unit x quantity, from the product's currency through the project's into the line's where they differ.
+-- Cost: that of the line's own entry in gold.stock_cost, if its source moves stock; else, and under cost_method 'standard', standard cost
+--   per base unit x quantity. From the product's currency through the project's into the line's where they differ.
 -- Held back, listed in gold.unconverted_line until it heals: a unit without conversion, a currency without rate, a date out of the calendar.
 WITH located_line AS (
     SELECT
@@ -177,7 +179,9 @@ measured_line AS (
         line.project_currency_code,
         CASE WHEN line.currency_code = line.project_currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate,
         article.standard_cost_amount,
-        article.currency_code AS cost_currency_code,
+        posting.ledger_entry_key IS NOT NULL AS is_posted,
+        -posting.cost_amount AS posted_cost_amount,
+        COALESCE(posting.currency_code, article.currency_code) AS cost_currency_code,
         line.channel,
         line.promotion_id,
         line.original_sale_id,
@@ -200,6 +204,9 @@ measured_line AS (
     LEFT JOIN gold.exchange_rate_day AS rate
         ON rate.currency_code = line.currency_code
         AND rate.rate_date = line.business_date
+    LEFT JOIN gold.stock_cost AS posting
+        ON posting.ledger_entry_key = fact_key('sale_line', line.source_name, line.sale_id, line.line_no)
+        AND posting.posting_no = 0
     WHERE line.business_date BETWEEN line.calendar_from_date AND line.calendar_to_date
 ),
 
@@ -243,7 +250,10 @@ converted_line AS (
         line.project_currency_code,
         line.exchange_rate,
         line.cost_currency_code,
-        mul(line.quantity_units, line.standard_cost_amount, 4) AS standard_cost_amount,
+        CASE
+            WHEN line.is_posted THEN line.posted_cost_amount
+            ELSE mul(line.quantity_units, line.standard_cost_amount, 4)
+        END AS own_cost_amount,
         CASE
             WHEN line.cost_currency_code = line.project_currency_code THEN 1
             WHEN line.cost_currency_code = line.currency_code THEN line.exchange_rate
@@ -290,8 +300,8 @@ SELECT
     line.net_amount,
     line.tax_amount,
     CASE
-        WHEN line.cost_currency_code = line.currency_code THEN line.standard_cost_amount
-        ELSE safe_div(mul(line.standard_cost_amount, line.cost_exchange_rate, 4), line.exchange_rate, 4)
+        WHEN line.cost_currency_code = line.currency_code THEN line.own_cost_amount
+        ELSE safe_div(mul(line.own_cost_amount, line.cost_exchange_rate, 4), line.exchange_rate, 4)
     END AS cost_amount,
     line.exchange_rate,
     mul(line.net_amount + line.discount_amount, line.exchange_rate, 4) AS reporting_gross_amount,
@@ -299,7 +309,7 @@ SELECT
     - mul(line.net_amount, line.exchange_rate, 4) AS reporting_discount_amount,
     mul(line.net_amount, line.exchange_rate, 4) AS reporting_net_amount,
     mul(line.tax_amount, line.exchange_rate, 4) AS reporting_tax_amount,
-    mul(line.standard_cost_amount, line.cost_exchange_rate, 4) AS reporting_cost_amount,
+    mul(line.own_cost_amount, line.cost_exchange_rate, 4) AS reporting_cost_amount,
     line.promotion_id,
     line.original_sale_id,
     line.original_line_no,
