@@ -25,6 +25,7 @@ from systock.etl_pipeline.silver_layer.versions import FOREVER
 from systock.pipeline_manager.definitions import Definitions
 from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
+from systock.quality.value_conservation import conserves_value
 
 #: The source under which snapshots land.
 SNAPSHOT_SOURCE = "systock"
@@ -326,7 +327,11 @@ class Build:
                         self.engine.execute(statement)
         self.progress.stage("check", None)
         changes = None if is_new else refresh.changes
-        built.checks = [*check_contracts(self.engine, stored, changes), *reconcile(self.engine, changes, zones)]
+        built.checks = [
+            *check_contracts(self.engine, stored, changes),
+            *reconcile(self.engine, changes, zones),
+            *conserves_value(self.engine, changes),
+        ]
         return refresh.done
 
     def _zones(self) -> list[str]:
