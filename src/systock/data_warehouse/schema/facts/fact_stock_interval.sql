@@ -139,8 +139,12 @@ posted_day AS (
         location_durable_key,
         stock_status,
         from_date,
-        MAX(product_id) OVER (PARTITION BY product_durable_key, location_durable_key, stock_status, run_no) AS product_id,
-        MAX(location_id) OVER (PARTITION BY product_durable_key, location_durable_key, stock_status, run_no) AS location_id,
+        MAX(product_id) OVER (
+            PARTITION BY product_durable_key, location_durable_key, stock_status, run_no
+        ) AS product_id,
+        MAX(location_id) OVER (
+            PARTITION BY product_durable_key, location_durable_key, stock_status, run_no
+        ) AS location_id,
         MAX(on_hand_units) OVER (
             PARTITION BY product_durable_key, location_durable_key, stock_status, run_no
         ) AS on_hand_units,
