@@ -93,16 +93,19 @@ class Refresh:
             if name not in self.changes and name not in self._read_as_before:
                 self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {before(name)} AS SELECT * FROM {name}")
                 self._read_as_before.add(name)
-        found = sql.get("touched") or " UNION ".join(
-            f"({query})" for name in moved for query in self.sql.touched(table, name)
-        )
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {found}")
+        # One after the other: together they would hold the joins of all of them in memory at once.
+        first, *more = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found AS {first}")
+        for query in more:
+            self.engine.execute(f"INSERT INTO found {query}")
+        self.engine.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT * FROM found")
         touched = self._count("touched")
         self.engine.expect_rows(touched)
         if touched and "suffix" in sql:
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE ledger_suffix AS {sql['suffix']}")
         if touched:
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE stale AS {self._typed(table, sql['stale'])}")
+            self.engine.expect_rows(self._count("stale"))
             self._make_fresh(table, sql["fresh"])
         return touched
 

@@ -60,6 +60,7 @@ def _postings(engine: Engine, select: str) -> str:
         )
         engine.insert("cost_posting", pa.Table.from_batches(cost_postings(entries.to_batches(), method)))
     return """
-        SELECT posting.*, entry.business_date, entry.entry_order, entry.currency_code
+        SELECT posting.*, entry.business_date, entry.entry_order, entry.entity, entry.source_name, entry.entry_id, entry.entry_line_no,
+            entry.currency_code
         FROM cost_posting AS posting
         INNER JOIN cost_input AS entry ON entry.ledger_entry_key = posting.ledger_entry_key"""

@@ -86,6 +86,9 @@ WITH located_line AS (
         line.original_sale_id,
         line.original_line_no,
         line.employee_id,
+        posting.ledger_entry_key IS NOT NULL AS is_posted,
+        -posting.cost_amount AS posted_cost_amount,
+        posting.currency_code AS posted_currency_code,
         project.currency_code AS project_currency_code,
         project.timezone AS project_timezone,
         project.business_day_cutover AS project_cutover,
@@ -97,6 +100,12 @@ WITH located_line AS (
         ON place.source_name = line.location_source_name
         AND place.location_id = line.location_id
         AND place.is_latest
+    LEFT JOIN gold.stock_cost AS posting
+        ON posting.source_name = line.source_name
+        AND posting.entry_id = line.sale_id
+        AND posting.entry_line_no = line.line_no
+        AND posting.entity = 'sale_line'
+        AND posting.posting_no = 0
 ),
 
 dated_line AS (
@@ -133,6 +142,9 @@ dated_line AS (
         line.original_sale_id,
         line.original_line_no,
         line.employee_id,
+        line.is_posted,
+        line.posted_cost_amount,
+        line.posted_currency_code,
         line.project_currency_code,
         line.calendar_from_date,
         line.calendar_to_date
@@ -179,9 +191,9 @@ measured_line AS (
         line.project_currency_code,
         CASE WHEN line.currency_code = line.project_currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate,
         article.standard_cost_amount,
-        posting.ledger_entry_key IS NOT NULL AS is_posted,
-        -posting.cost_amount AS posted_cost_amount,
-        COALESCE(posting.currency_code, article.currency_code) AS cost_currency_code,
+        line.is_posted,
+        line.posted_cost_amount,
+        COALESCE(line.posted_currency_code, article.currency_code) AS cost_currency_code,
         line.channel,
         line.promotion_id,
         line.original_sale_id,
@@ -204,9 +216,6 @@ measured_line AS (
     LEFT JOIN gold.exchange_rate_day AS rate
         ON rate.currency_code = line.currency_code
         AND rate.rate_date = line.business_date
-    LEFT JOIN gold.stock_cost AS posting
-        ON posting.ledger_entry_key = fact_key('sale_line', line.source_name, line.sale_id, line.line_no)
-        AND posting.posting_no = 0
     WHERE line.business_date BETWEEN line.calendar_from_date AND line.calendar_to_date
 ),
 

@@ -19,6 +19,10 @@ CREATE TABLE gold.stock_cost (
     business_date          date           NOT NULL
         REFERENCES gold.dim_date (date_key),        -- local day of the entry, at its own place
     entry_order            integer        NOT NULL, -- order among the entries of one instant
+    entity                 text           NOT NULL, -- the silver entity behind the entry
+    source_name            text           NOT NULL, -- the source whose document it is
+    entry_id               text           NOT NULL, -- movement_id, count_id or sale_id
+    entry_line_no          text,                    -- line_no of a sale line
     currency_code          text           NOT NULL, -- ISO 4217 of the amounts
     PRIMARY KEY (ledger_entry_key, posting_no)
 );
@@ -46,6 +50,10 @@ WITH stated_entry AS (
         entry.source_name || '/' || entry.document_id AS document_id,
         entry.business_date,
         entry.entry_order,
+        entry.entity,
+        entry.source_name,
+        entry.entry_id,
+        entry.entry_line_no,
         grouped.currency_code,
         COALESCE(entry.cost_currency_code = grouped.currency_code, FALSE) AS is_stated_in_own,
         COALESCE(article.currency_code = grouped.currency_code, FALSE) AS is_standard_in_own,
@@ -106,5 +114,9 @@ SELECT
     document_id,
     business_date,
     entry_order,
+    entity,
+    source_name,
+    entry_id,
+    entry_line_no,
     currency_code
 FROM stated_entry;
