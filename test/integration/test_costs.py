@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from systock import Project
-from systock.data_warehouse.refresh_cost import kernel_rows
+from systock.data_warehouse.refresh_cost import run_kernel
 from systock.errors import CheckFailed
 
 SETTINGS = """
@@ -155,14 +155,15 @@ def test_by_standard_cost_nothing_is_posted(tmp_path: Path) -> None:
 def test_a_value_that_is_not_its_postings_is_not_published(
     tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def a_cent_less(engine: Any, table: str, select: str) -> str:
-        rows = kernel_rows(engine, table, select)
-        return f"SELECT * REPLACE (cost_amount - 0.01 AS cost_amount) FROM ({rows})" if "stock_cost" in table else rows
+    def a_cent_less(engine: Any, table: str, select: str, into: str) -> None:
+        run_kernel(engine, table, select, into)
+        if table == "gold.stock_cost":
+            engine.execute(f"UPDATE {into} SET cost_amount = cost_amount - 0.01")
 
     shop = Shop(tmp_path, method)
     shop.deliver(FIRST)
     shop.run()
-    monkeypatch.setattr("systock.data_warehouse.refresh.kernel_rows", a_cent_less)
+    monkeypatch.setattr("systock.data_warehouse.refresh.run_kernel", a_cent_less)
     shop.deliver(LATE)
     with pytest.raises(CheckFailed, match="postings of a stock add up to its value"):
         shop.run()

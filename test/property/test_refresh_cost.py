@@ -13,6 +13,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sql.case_runner import DEFAULTS, VERSION, table_files
+from systock.data_warehouse import refresh_cost
 from systock.data_warehouse.compiled import (
     CompiledTable,
     compile_refresh,
@@ -152,7 +153,8 @@ def follow(engine: DuckDBEngine, *, exists: bool) -> Refresh:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DuckDBEngine]:
-    with connect(None, threads=1) as engine:
+    with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
         for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", *INPUTS, *MADE):
             for statement in engine.create_table_sql(FILES[name]):
                 engine.execute(statement)

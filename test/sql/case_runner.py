@@ -16,7 +16,7 @@ from sql.case_file import Case, Rows
 from systock.data_warehouse.dependency_order import inputs_of
 from systock.data_warehouse.engine.duckdb import DuckDBEngine
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
-from systock.data_warehouse.refresh_cost import kernel_rows, values_stock
+from systock.data_warehouse.refresh_cost import run_kernel, values_stock
 from systock.data_warehouse.table_file import TableFile, load_folder
 
 PACKAGE = Path(systock.__file__).parent
@@ -142,13 +142,12 @@ def _compute(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[st
     """Fill the table from its SELECT, in its own types; what breaks its constraints is returned."""
     columns = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns)
     kind = "VIEW" if table.refresh == "view" else "TABLE"
-    rows = _select(table.qualified)
     if table.refresh == "kernel":
         _create(connection, table.qualified)
-        engine = DuckDBEngine(connection, None)
-        rows = kernel_rows(engine, table.qualified, rows) if values_stock(engine) else f"FROM {table.qualified}"
-        kind = "OR REPLACE TABLE"
-    connection.execute(f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({rows})")
+        if values_stock(engine := DuckDBEngine(connection, None)):
+            run_kernel(engine, table.qualified, _select(table.qualified), table.qualified)
+    else:
+        connection.execute(f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({_select(table.qualified)})")
     broken = {f"{column.name} is NULL": f'"{column.name}" IS NULL' for column in table.columns if not column.nullable}
     for check in table.checks:
         broken[f"CHECK {check.text}"] = f"NOT ({compile_sql(check.expression)})"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from systock.data_warehouse.compiled import CompiledTable, before, changed
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.refresh_cost import kernel_rows, values_stock
+from systock.data_warehouse.refresh_cost import run_kernel, values_stock
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Refresh:
             return
         if not exists:
             if table.refresh == "kernel":
-                self._make_fresh(table, table.select)
-            made = "SELECT * FROM fresh" if table.refresh == "kernel" else table.select
-            self.engine.execute(f"INSERT INTO {table.qualified} {made}")
+                run_kernel(self.engine, table.qualified, table.select, table.qualified)
+            else:
+                self.engine.execute(f"INSERT INTO {table.qualified} {table.select}")
             self.changes[table.qualified] = Change(everything=True)
             written = self._count(table.qualified)
             self._record(table, "built", written, written, 0, started)
@@ -111,8 +111,11 @@ class Refresh:
 
     def _make_fresh(self, table: CompiledTable, select: str) -> None:
         """Fill `fresh` with the rows that a SELECT makes, by way of the kernel where the table has one."""
-        rows = kernel_rows(self.engine, table.qualified, select) if table.refresh == "kernel" else select
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, rows)}")
+        if table.refresh == "kernel":
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {table.qualified} LIMIT 0")
+            run_kernel(self.engine, table.qualified, select, "fresh")
+        else:
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, select)}")
 
     def _apply(self, table: CompiledTable, old: str) -> tuple[int, int]:
         """Write what differs between the old rows and `fresh`, and nothing else; remember it as the table's change."""
