@@ -245,6 +245,13 @@ class Project:
         ]  # fmt: skip
         return (lines + files)[:limit]
 
+    def held_back(self) -> list[dict[str, Any]]:
+        """How many lines are held back from their facts now, by entity and reason: the most frequent first."""
+        with _reading(self._warehouse()) as engine:
+            return engine.dicts(
+                f"SELECT entity, reason, count(*) AS lines FROM ({_HELD}) GROUP BY ALL ORDER BY lines DESC, entity, reason"
+            )
+
     def quarantine_show(self, number: int) -> dict[str, Any]:
         """One line that is set aside, with its raw text."""
         with _reading(self._warehouse()) as engine:

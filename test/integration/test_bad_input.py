@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, without_privileges
+from systock import Project
 
 GOOD = HEADER + "".join(sale(f"3-{number}") for number in range(100))
 
@@ -234,3 +235,13 @@ def test_a_refused_file_is_in_the_list_of_what_is_set_aside(shop: Shop) -> None:
     listed = shop.systock("quarantine", "list")
     assert listed.code == 0
     assert "pos_sales_3.csv" in listed.out and "empty (0 bytes)" in listed.out
+
+
+def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop) -> None:
+    shop.put("pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", unit="crate") + sale("2-3"))
+    for run in (shop.run(), shop.run()):
+        assert "Held back" in run.out and "2 lines now" in run.out
+        assert "2 × sale lines: unit without conversion" in run.out
+        assert "systock quarantine list" in run.out
+    assert "Held back" not in shop.run("--dry-run").out
+    assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]

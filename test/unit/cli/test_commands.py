@@ -253,7 +253,9 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
         warnings=["no mapping reads pos.counts"],
     )
     project.answers["quarantine"] = [quarantined(n) for n in range(7)] + [
-        quarantined(9, rule="unit unknown", column="unit")
+        quarantined(9, rule="unit unknown", column="unit"),
+        quarantined(0, rule="held back: unit without conversion") | {"number": None},
+        quarantined(0, entity="(file)", rule="is empty", row=None) | {"number": None},
     ]
     project.answers["status"] = {"known_at": "2026-03-29T01:30:00.000250+00:00"}
     called = systock("run")
@@ -273,6 +275,7 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
     ):
         assert said in called.out
     assert "counts: 0 lines" not in called.out
+    assert "(file)" not in called.out and "held back" not in called.out
     assert "\x1b" not in called.out + called.err
     assert re.search(r"extract: 2, \d+\.\d s\n", called.err)
     assert "a note\n" in called.err
@@ -284,6 +287,16 @@ def test_run_with_nothing_new(systock: Systock, project: FakeProject) -> None:
     assert "Nothing new since generation 3" in called.out
     assert "\n  Came in  no new file" in called.out
     assert "quarantine" not in called.out
+
+
+def test_a_run_says_what_is_held_back_though_it_set_nothing_aside(systock: Systock, project: FakeProject) -> None:
+    held = [{"entity": "sale_line", "reason": "unit without conversion", "lines": 1_234}]
+    project.answers |= {"run": RunSummary(status="nothing new"), "status": {"known_at": None}, "held_back": held}
+    called = systock("run")
+    assert "\n  Held back  1,234 lines now, kept out of their facts" in called.out
+    assert "1,234 × sale lines: unit without conversion" in called.out
+    assert "systock quarantine list" in called.out
+    assert "Set aside" not in called.out
 
 
 def test_dry_run_names_what_would_be_touched(systock: Systock, project: FakeProject) -> None:
