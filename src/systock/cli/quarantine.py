@@ -71,6 +71,7 @@ def retry(project: ProjectOption = HERE, form: FormatOption = Format.table) -> N
         print_facts(result, form)
         return
     before, after = result["before"], result["after"]
-    typer.echo(f"{before:,} rows were set aside before, {after:,} are now.")
+    were, are = ("row was" if before == 1 else "rows were"), ("is" if after == 1 else "are")
+    typer.echo(f"{before:,} {were} set aside before, {after:,} {are} now.")
     if after:
         typer.echo("What is left, and why: systock quarantine list")

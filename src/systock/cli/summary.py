@@ -20,7 +20,7 @@ _LOOKED_AT = 10_000
 def summary_text(summary: RunSummary, project: Project) -> str:
     """Everything a shopkeeper wants to know after a run, in plain words."""
     parts: list[tuple[str, list[str]]] = []
-    parts.append(("Came in", list(_came_in(summary.sources)) or ["no new file: what had landed before is up to date"]))
+    parts.append(("Came in", list(_came_in(summary.sources)) or [_no_file(summary.status)]))
     for name in dict.fromkeys(_plural(row["entity"]) for row in summary.entities):
         rows = [row for row in summary.entities if _plural(row["entity"]) == name]
         parts.append((name.capitalize(), [_became(rows)]))
@@ -50,9 +50,16 @@ def _headline(summary: RunSummary) -> str:
         return f"Dry run, {seconds}: nothing was written."
     if summary.status == "nothing new":
         since = f" since generation {summary.generation}" if summary.generation else ""
-        return f"Nothing new{since}, {seconds}."
-    checks = f"{summary.checks:,} checks passed, " if summary.checks else ""
+        unread = f" but {counted(len(summary.rejected), 'file')} that could not be read" if summary.rejected else ""
+        return f"Nothing new{since}{unread}, {seconds}."
+    checks = f"{counted(summary.checks, 'check')} passed, " if summary.checks else ""
     return f"Generation {summary.generation} is published: {checks}{seconds}."
+
+
+def _no_file(status: str) -> str:
+    if status == "published":
+        return "no new file: this generation is made of what had landed before"
+    return "no new file" if status == "dry run" else "no new file: all that had landed before is published"
 
 
 def _came_in(sources: Iterable[Row]) -> Iterable[str]:
@@ -75,11 +82,12 @@ def _came_in(sources: Iterable[Row]) -> Iterable[str]:
 
 def _became(rows: Sequence[Row]) -> str:
     """What became of the lines of one entity, each on its own count."""
+    repeats = "exact repeat" if _sum(rows, "duplicates") == 1 else "exact repeats"
     words = (
         ("kept", "new or changed"),
         ("unchanged", "known already"),
-        ("superseded", "replaced by a later version in the same delivery"),
-        ("duplicates", "exact repeats"),
+        ("superseded", "superseded: another version holds"),
+        ("duplicates", repeats),
         ("left_out", "left out by the mapping"),
         ("quarantined", "set aside"),
     )

@@ -208,7 +208,7 @@ def test_check(systock: Systock, project: FakeProject) -> None:
     project.answers["check"] = [good]
     called = systock("check")
     assert (called.code, called.out) == (0, "")
-    assert "1 checks passed, 0 failed" in called.err
+    assert "1 check passed, 0 failed" in called.err
     project.answers["check"] = [good, good | {"table": "gold.b", "passed": False, "detail": "2 rows"}]
     called = systock("check")
     assert called.code == 1
@@ -287,6 +287,37 @@ def test_run_with_nothing_new(systock: Systock, project: FakeProject) -> None:
     assert "Nothing new since generation 3" in called.out
     assert "\n  Came in  no new file" in called.out
     assert "quarantine" not in called.out
+
+
+def test_nothing_new_is_not_said_of_files_that_could_not_be_read(systock: Systock, project: FakeProject) -> None:
+    refused = {"source": "pos", "table": "sales", "file": "incoming/x.csv", "reason": "is empty", "todo": "remove it"}
+    project.answers |= {
+        "run": RunSummary(status="nothing new", rejected=[refused], sources=[source_row(files=0, lines=0, rejected=1)]),
+        "status": {"known_at": None},
+    }
+    assert "Nothing new since generation 3 but 1 file that could not be read, 1.2 s." in systock("run").out
+
+
+def test_a_generation_without_a_new_file_is_made_of_what_had_landed(systock: Systock, project: FakeProject) -> None:
+    project.answers |= {"run": RunSummary(checks=1), "status": {"known_at": None}}
+    said = systock("run").out
+    assert "no new file: this generation is made of what had landed before" in said
+    assert "1 check passed" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "1 superseded: another version holds, 1 exact repeat\n"),
+        (2, "2 superseded: another version holds, 2 exact repeats\n"),
+    ],
+)
+def test_one_is_not_said_as_many(systock: Systock, project: FakeProject, number: int, said: str) -> None:
+    rows = [entity_row(kept=0, unchanged=0, quarantined=0, superseded=number, duplicates=number)]
+    project.answers |= {"run": RunSummary(entities=rows), "status": {"known_at": None}}
+    assert said in systock("run").out
+    project.answers["quarantine_retry"] = {"before": 1, "after": 1}
+    assert "1 row was set aside before, 1 is now.\n" in systock("quarantine", "retry").out
 
 
 def test_a_run_says_what_is_held_back_though_it_set_nothing_aside(systock: Systock, project: FakeProject) -> None:
