@@ -125,9 +125,9 @@ class Project:
             with suppress(OSError):
                 os.utime(path)  # it is kept by its last use
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(".new")
             with project_lock(self._place.state_dir, "systock query --known-at"):
+                path.parent.mkdir(parents=True, exist_ok=True)
                 state = State(self._place.state_dir)
                 try:
                     build_anew(self._place, aside, log, definitions, progress, state, up_to=known[-1].no)
