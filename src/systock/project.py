@@ -20,6 +20,7 @@ from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
 from systock.pipeline_manager.state import State
+from systock.setting_values import hint
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -206,7 +207,8 @@ class Project:
             return state.steps(run_id)
 
     def batches(self, source: str | None = None, table: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest landed batches first."""
+        """The newest landed batches first. Raises UsageError for a source or table that neither is nor was."""
+        self._check_names(source, table)
         newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[:limit]
         return [
             {
@@ -220,6 +222,7 @@ class Project:
         self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
     ) -> list[dict[str, Any]]:
         """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read."""
+        self._check_names(source)
         tests = {"source = ?": source, "entity = ?": entity, "contains(rule, ?)": rule}
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
@@ -265,6 +268,19 @@ class Project:
         before = self._quarantined()
         self.run(full=True, progress=progress)
         return {"before": before, "after": self._quarantined()}
+
+    def _check_names(self, source: str | None, table: str | None = None) -> None:
+        """Raise UsageError for a source or raw table that is neither in the settings nor landed."""
+        if not source and not table:
+            return
+        known = {(name, of) for name, settings in self.settings.sources.items() for of in settings.tables}
+        known |= {(batch.source, batch.table) for batch in self._place.log().batches()}
+        sources = sorted({name for name, _ in known})
+        tables = sorted({of for name, of in known if source in (None, name)})
+        for option, value, valid in (("--source", source, sources), ("--table", table, tables)):
+            if value and value not in valid:
+                todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
+                raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
 
     def _quarantined(self) -> int:
         with _reading(self._warehouse()) as engine:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, without_privileges
+from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, told, without_privileges
 from systock import Project
 
 GOOD = HEADER + "".join(sale(f"3-{number}") for number in range(100))
@@ -245,3 +245,11 @@ def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop
         assert "systock quarantine list" in run.out
     assert "Held back" not in shop.run("--dry-run").out
     assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
+
+
+def test_a_source_or_table_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
+    told(shop.systock("batches", "--source", "poss"), 2, "'poss'", "Did you mean 'pos'?", "Valid: ", "counts", "erp")
+    told(shop.systock("batches", "--source", "erp", "--table", "sales"), 2, "'sales'", "locations", "products")
+    told(shop.systock("quarantine", "list", "--source", "nope"), 2, "'nope'", "Valid: ", "pos")
+    assert shop.systock("batches", "--source", "pos", "--table", "sales").code == 0
+    assert shop.systock("quarantine", "list", "--source", "counts").code == 0
