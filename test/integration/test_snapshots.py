@@ -63,6 +63,7 @@ def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
     [again] = Project(project).snapshot_take("sales", "2024-03-30")
     assert again["changes"] == 0
     assert [net for *_, net in rows(project, SALES)] == [Decimal(5), Decimal(5)]
+    assert again == Project(project).snapshots()[0]
 
 
 def test_a_day_before_the_first_sale_is_empty(tmp_path: Path) -> None:

@@ -136,15 +136,12 @@ def _captured(
     is_derived = moment.is_derived
     if is_derived is None:
         is_derived = known_at is not None and moment.day < datetime.fromisoformat(known_at).date()
-    fact = {
-        "kind": table.name, "as_of": instant, "known_at": known_at, "is_derived": is_derived,
-        "row_count": captured.row_count, "changes": captured.changes.num_rows,
-    }  # fmt: skip
+    counts = {"is_derived": is_derived, "row_count": captured.row_count, "changes": captured.changes.num_rows}
+    known = datetime.fromisoformat(known_at) if known_at else None
+    fact = {"kind": table.name, "as_of": moment.instant, "known_at": known, **counts}
     # The landing log has a known_at of its own for every line.
-    line = {
-        ("taken_from_known_at" if name == "known_at" else name): value if value is None else str(value)
-        for name, value in fact.items()
-    }
+    line = {"kind": table.name, "as_of": instant, "taken_from_known_at": known_at}
+    line |= {name: str(value) for name, value in counts.items()}
     position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
     if moment.is_close:
         position = f"{table.name}{_CLOSE}{moment.day}"
