@@ -192,10 +192,10 @@ class Project:
         }  # fmt: skip
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
-        """The newest runs first, each with its summary."""
+        """The newest runs first, each with its summary; limit 0: all."""
         state = State(self._place.state_dir)
         try:
-            return state.runs(limit)
+            return state.runs(limit or -1)
         finally:
             state.close()
 
@@ -207,9 +207,11 @@ class Project:
             return state.steps(run_id)
 
     def batches(self, source: str | None = None, table: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest landed batches first. Raises UsageError for a source or table that neither is nor was."""
+        """The newest landed batches first; limit 0: all. Raises UsageError for a source or table that neither is nor was."""
         self._check_names(source, table)
-        newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[:limit]
+        newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[
+            : limit or None
+        ]
         return [
             {
                 "batch": b.no, "source": b.source, "table": b.table, "path": b.path, "mode": b.mode, "known_at": b.known_at.isoformat(),
@@ -221,13 +223,14 @@ class Project:
     def quarantine(
         self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
     ) -> list[dict[str, Any]]:
-        """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read."""
+        """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read; limit 0: all."""
         self._check_names(source)
         tests = {"source = ?": source, "entity = ?": entity, "contains(rule, ?)": rule}
+        at_most = f"LIMIT {int(limit)}" if limit else ""
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
             lines = engine.dicts(
-                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number LIMIT {int(limit)}",
+                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number {at_most}",
                 list(asked.values()),
             )
             for held_entity in sorted(engine.rows(f"SELECT DISTINCT entity FROM ({_HELD})")):
@@ -235,7 +238,7 @@ class Project:
                 key = " || ' / ' || ".join(f'CAST(version."{name}" AS VARCHAR)' for name in contract.primary_key[1:])
                 held = _HELD_LINES.format(held=_HELD, entity=contract.name, natural_key=key)
                 lines += engine.dicts(
-                    f"SELECT * FROM ({held}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY ALL LIMIT {int(limit)}",
+                    f"SELECT * FROM ({held}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY ALL {at_most}",
                     list(asked.values()),
                 )
         files = [
@@ -246,7 +249,7 @@ class Project:
             for file in self._place.log().rejected()
             if (not source or source == file.source) and (not entity or entity == "(file)") and (not rule or rule in file.reason)
         ]  # fmt: skip
-        return (lines + files)[:limit]
+        return (lines + files)[: limit or None]
 
     def held_back(self) -> list[dict[str, Any]]:
         """How many lines are held back from their facts now, by entity and reason: the most frequent first."""

@@ -253,3 +253,16 @@ def test_a_source_or_table_that_is_not_there_is_refused_with_those_that_are(shop
     told(shop.systock("quarantine", "list", "--source", "nope"), 2, "'nope'", "Valid: ", "pos")
     assert shop.systock("batches", "--source", "pos", "--table", "sales").code == 0
     assert shop.systock("quarantine", "list", "--source", "counts").code == 0
+
+
+def test_a_limit_of_none_is_all(shop: Shop) -> None:
+    shop.put(
+        "pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", quantity="x") + sale("2-3", quantity="y")
+    )
+    shop.put("pos_sales_3.csv", b"")
+    shop.run()
+    shop.run()
+    project = Project(shop.path)
+    assert len(project.quarantine(0)) == len(project.quarantine(1000)) == 4 and len(project.quarantine(3)) == 3
+    assert len(project.batches(limit=0)) == len(project.batches(limit=1000)) > 1 == len(project.batches(limit=1))
+    assert len(project.runs(0)) == len(project.runs(1000)) > 1 == len(project.runs(1))

@@ -44,13 +44,24 @@ def test_version(systock: Systock) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["frob"], ["run", "--nope"], ["runs", "--limit", "0"], ["query"], ["status", "-f", "xml"]]
+    "arguments", [["frob"], ["run", "--nope"], ["runs", "--limit", "-1"], ["query"], ["status", "-f", "xml"]]
 )
 def test_usage_errors(systock: Systock, project: FakeProject, arguments: list[str]) -> None:
     called = systock(*arguments)
     assert (called.code, called.out) == (2, "")
     assert "Usage: systock" in called.err
     assert project.calls == []
+
+
+def test_a_usage_line_names_what_is_to_be_written(systock: Systock, project: FakeProject) -> None:
+    for arguments, line in (
+        (["query"], "query [OPTIONS] SQL"),
+        (["quarantine", "show"], "quarantine show [OPTIONS] NUMBER"),
+        (["explain"], "explain [OPTIONS] TABLE KEY [COLUMN]"),
+        (["snapshot", "diff"], "snapshot diff [OPTIONS] A B"),
+        (["runs", "--limit", "-1"], "runs [OPTIONS] [RUN]"),
+    ):
+        assert f"Usage: systock {line}\n" in systock(*arguments).err
 
 
 def test_project_from_option_environment_and_here(
