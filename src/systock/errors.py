@@ -56,6 +56,12 @@ class StorageError(SystockError):
     transient = True
 
 
+class NotWritable(StorageError):
+    """What must be written is read-only or not permitted: that does not pass by itself."""
+
+    transient = False
+
+
 class CheckFailed(SystockError):
     """A check on what would have been published failed: the last generation stays in place."""
 

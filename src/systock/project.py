@@ -20,6 +20,7 @@ from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
 from systock.pipeline_manager.state import State
+from systock.setting_values import hint
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,9 +126,9 @@ class Project:
             with suppress(OSError):
                 os.utime(path)  # it is kept by its last use
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(".new")
             with project_lock(self._place.state_dir, "systock query --known-at"):
+                path.parent.mkdir(parents=True, exist_ok=True)
                 state = State(self._place.state_dir)
                 try:
                     build_anew(self._place, aside, log, definitions, progress, state, up_to=known[-1].no)
@@ -191,10 +192,10 @@ class Project:
         }  # fmt: skip
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:
-        """The newest runs first, each with its summary."""
+        """The newest runs first, each with its summary; limit 0: all."""
         state = State(self._place.state_dir)
         try:
-            return state.runs(limit)
+            return state.runs(limit or -1)
         finally:
             state.close()
 
@@ -206,8 +207,11 @@ class Project:
             return state.steps(run_id)
 
     def batches(self, source: str | None = None, table: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest landed batches first."""
-        newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[:limit]
+        """The newest landed batches first; limit 0: all. Raises UsageError for a source or table that neither is nor was."""
+        self._check_names(source, table)
+        newest = sorted(self._place.log().batches(source=source, table=table), key=lambda batch: -batch.no)[
+            : limit or None
+        ]
         return [
             {
                 "batch": b.no, "source": b.source, "table": b.table, "path": b.path, "mode": b.mode, "known_at": b.known_at.isoformat(),
@@ -219,12 +223,14 @@ class Project:
     def quarantine(
         self, limit: int = 50, source: str | None = None, entity: str | None = None, rule: str | None = None
     ) -> list[dict[str, Any]]:
-        """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read."""
+        """Lines that are set aside now, oldest first, then what is held back from its fact, and files that could not be read; limit 0: all."""
+        self._check_names(source)
         tests = {"source = ?": source, "entity = ?": entity, "contains(rule, ?)": rule}
+        at_most = f"LIMIT {int(limit)}" if limit else ""
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
             lines = engine.dicts(
-                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number LIMIT {int(limit)}",
+                f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number {at_most}",
                 list(asked.values()),
             )
             for held_entity in sorted(engine.rows(f"SELECT DISTINCT entity FROM ({_HELD})")):
@@ -232,7 +238,7 @@ class Project:
                 key = " || ' / ' || ".join(f'CAST(version."{name}" AS VARCHAR)' for name in contract.primary_key[1:])
                 held = _HELD_LINES.format(held=_HELD, entity=contract.name, natural_key=key)
                 lines += engine.dicts(
-                    f"SELECT * FROM ({held}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY ALL LIMIT {int(limit)}",
+                    f"SELECT * FROM ({held}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY ALL {at_most}",
                     list(asked.values()),
                 )
         files = [
@@ -243,7 +249,14 @@ class Project:
             for file in self._place.log().rejected()
             if (not source or source == file.source) and (not entity or entity == "(file)") and (not rule or rule in file.reason)
         ]  # fmt: skip
-        return (lines + files)[:limit]
+        return (lines + files)[: limit or None]
+
+    def held_back(self) -> list[dict[str, Any]]:
+        """How many lines are held back from their facts now, by entity and reason: the most frequent first."""
+        with _reading(self._warehouse()) as engine:
+            return engine.dicts(
+                f"SELECT entity, reason, count(*) AS lines FROM ({_HELD}) GROUP BY ALL ORDER BY lines DESC, entity, reason"
+            )
 
     def quarantine_show(self, number: int) -> dict[str, Any]:
         """One line that is set aside, with its raw text."""
@@ -258,6 +271,19 @@ class Project:
         before = self._quarantined()
         self.run(full=True, progress=progress)
         return {"before": before, "after": self._quarantined()}
+
+    def _check_names(self, source: str | None, table: str | None = None) -> None:
+        """Raise UsageError for a source or raw table that is neither in the settings nor landed."""
+        if not source and not table:
+            return
+        known = {(name, of) for name, settings in self.settings.sources.items() for of in settings.tables}
+        known |= {(batch.source, batch.table) for batch in self._place.log().batches()}
+        sources = sorted({name for name, _ in known})
+        tables = sorted({of for name, of in known if source in (None, name)})
+        for option, value, valid in (("--source", source, sources), ("--table", table, tables)):
+            if value and value not in valid:
+                todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
+                raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
 
     def _quarantined(self) -> int:
         with _reading(self._warehouse()) as engine:

@@ -175,7 +175,9 @@ def quote(value: str) -> str:
 def memory_size(value: str) -> str:
     """A size such as DuckDB reads it, or none."""
     if value and not _MEMORY.fullmatch(value):
-        raise ValueError(f"{value!r} is not a memory size: such as '1GB', '800MB' or '50%', or \"\" for no limit")
+        raise ValueError(
+            f"{value!r} is not a memory size: such as '1GB', '800MB' or '50%', or \"\" for the engine's own"
+        )
     return value
 
 

@@ -252,6 +252,23 @@ def test_what_is_read_only_is_told_and_nothing_is_published(file: str) -> None:
     assert found == clean((("pos_sales_2", DAY_TWO),))
 
 
+def test_what_is_read_only_is_not_tried_again_and_no_command_calls_it_a_bug() -> None:
+    with without_privileges() as shop:
+        shop.replace("systock.toml", "attempts = 1", "attempts = 3")
+        state = shop.path / ".systock"
+        for path, commands in (
+            (state, (["run", "--full"], ["rebuild", "--verify"], ["query", "SELECT 1", "--known-at", "2040-01-01"])),
+            (state / "lock", (["run"], ["run", "--dry-run"], ["rebuild", "--verify"], ["snapshot", "take"])),
+        ):
+            mode = path.stat().st_mode
+            path.chmod(mode & ~0o222)
+            for command in commands:
+                ran = shop.systock(*command)
+                told(ran, 1)
+                assert "Attempt" not in ran.err and "permi" in ran.err.lower(), ran.err
+            path.chmod(mode)
+
+
 def test_without_a_warehouse_a_query_says_what_to_do(shop: Shop) -> None:
     (shop.path / "warehouse.duckdb").unlink()
     told(shop.systock("query", "SELECT 1"), 2, "nothing is published yet", "systock run")

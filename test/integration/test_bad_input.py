@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, without_privileges
+from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, told, without_privileges
+from systock import Project
 
 GOOD = HEADER + "".join(sale(f"3-{number}") for number in range(100))
 
@@ -234,3 +235,34 @@ def test_a_refused_file_is_in_the_list_of_what_is_set_aside(shop: Shop) -> None:
     listed = shop.systock("quarantine", "list")
     assert listed.code == 0
     assert "pos_sales_3.csv" in listed.out and "empty (0 bytes)" in listed.out
+
+
+def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop) -> None:
+    shop.put("pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", unit="crate") + sale("2-3"))
+    for run in (shop.run(), shop.run()):
+        assert "Held back" in run.out and "2 lines now" in run.out
+        assert "2 × sale lines: unit without conversion" in run.out
+        assert "systock quarantine list" in run.out
+    assert "Held back" not in shop.run("--dry-run").out
+    assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
+
+
+def test_a_source_or_table_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
+    told(shop.systock("batches", "--source", "poss"), 2, "'poss'", "Did you mean 'pos'?", "Valid: ", "counts", "erp")
+    told(shop.systock("batches", "--source", "erp", "--table", "sales"), 2, "'sales'", "locations", "products")
+    told(shop.systock("quarantine", "list", "--source", "nope"), 2, "'nope'", "Valid: ", "pos")
+    assert shop.systock("batches", "--source", "pos", "--table", "sales").code == 0
+    assert shop.systock("quarantine", "list", "--source", "counts").code == 0
+
+
+def test_a_limit_of_none_is_all(shop: Shop) -> None:
+    shop.put(
+        "pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", quantity="x") + sale("2-3", quantity="y")
+    )
+    shop.put("pos_sales_3.csv", b"")
+    shop.run()
+    shop.run()
+    project = Project(shop.path)
+    assert len(project.quarantine(0)) == len(project.quarantine(1000)) == 4 and len(project.quarantine(3)) == 3
+    assert len(project.batches(limit=0)) == len(project.batches(limit=1000)) > 1 == len(project.batches(limit=1))
+    assert len(project.runs(0)) == len(project.runs(1000)) > 1 == len(project.runs(1))

@@ -47,6 +47,14 @@ def test_a_snapshot_never_changes(tmp_path: Path) -> None:
     assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
 
 
+@pytest.mark.parametrize("as_of", ["2099-01-01", "2099-01-01T10:00:00+02:00", "9999-12-31"])
+def test_a_state_that_is_still_to_come_is_refused(tmp_path: Path, as_of: str) -> None:
+    project = make_project(tmp_path / "p")
+    with pytest.raises(UsageError, match="--as-of") as caught:
+        Project(project).snapshot_take("sales", as_of)
+    assert as_of in str(caught.value)
+
+
 def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     deliver(project, "pos_sales", [sale("1", "5")], "1")
@@ -55,6 +63,7 @@ def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
     [again] = Project(project).snapshot_take("sales", "2024-03-30")
     assert again["changes"] == 0
     assert [net for *_, net in rows(project, SALES)] == [Decimal(5), Decimal(5)]
+    assert again == Project(project).snapshots()[0]
 
 
 def test_a_day_before_the_first_sale_is_empty(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from systock.cli import (
     snapshot,
     status,
 )
+from systock.cli.common import Command
 from systock.errors import SystockError
 
 app = typer.Typer(
@@ -41,21 +42,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("init")(init.init)
-app.command("demo")(demo.demo)
-app.command("simulate")(simulate.simulate)
-app.command("run")(run.run)
-app.command("schedule")(schedule.schedule)
-app.command("notify")(notify.notify)
-app.command("status")(status.status)
-app.command("runs")(runs.runs)
-app.command("batches")(batches.batches)
+app.command("init", cls=Command)(init.init)
+app.command("demo", cls=Command)(demo.demo)
+app.command("simulate", cls=Command)(simulate.simulate)
+app.command("run", cls=Command)(run.run)
+app.command("schedule", cls=Command)(schedule.schedule)
+app.command("notify", cls=Command)(notify.notify)
+app.command("status", cls=Command)(status.status)
+app.command("runs", cls=Command)(runs.runs)
+app.command("batches", cls=Command)(batches.batches)
 app.add_typer(quarantine.app, name="quarantine")
-app.command("check")(check.check)
-app.command("query")(query.query)
-app.command("explain")(explain.explain)
-app.command("rebuild")(rebuild.rebuild)
-app.command("flow")(flow.flow)
+app.command("check", cls=Command)(check.check)
+app.command("query", cls=Command)(query.query)
+app.command("explain", cls=Command)(explain.explain)
+app.command("rebuild", cls=Command)(rebuild.rebuild)
+app.command("flow", cls=Command)(flow.flow)
 app.add_typer(snapshot.app, name="snapshot")
 
 # Commands that write: what a reader sees after they were stopped is worth a sentence.

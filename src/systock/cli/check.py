@@ -14,6 +14,7 @@ def check(project: ProjectOption = HERE, form: FormatOption = Format.table) -> N
     """
     from systock.cli.progress import show_progress
     from systock.cli.rows import note, print_rows
+    from systock.cli.summary import counted
 
     opened = open_project(project)
     with show_progress() as progress:
@@ -21,6 +22,6 @@ def check(project: ProjectOption = HERE, form: FormatOption = Format.table) -> N
     failed = [result for result in results if not result["passed"]]
     # For reading, what failed is the news; programs get everything.
     print_rows(failed if form is Format.table else results, form, ("check", "table", "passed", "detail"))
-    note(f"{len(results) - len(failed):,} checks passed, {len(failed):,} failed.")
+    note(f"{counted(len(results) - len(failed), 'check')} passed, {len(failed):,} failed.")
     if failed:
         raise typer.Exit(1)

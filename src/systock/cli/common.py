@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from systock.project import Project
+
+
+class Command(TyperCommand):
+    """A command whose usage line shows what must be written as it is: SQL, not {SQL}."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the usage line behind the command's name."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Format(StrEnum):
@@ -25,7 +34,7 @@ ProjectOption = Annotated[
     typer.Option("--project", "-p", envvar="SYSTOCK_PROJECT", help="The project folder.", show_default="this folder"),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print: for reading, or for programs.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest first.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=0, help="At most so many; 0 for all.")]
 HERE = Path()
 
 

@@ -15,16 +15,21 @@ _PARTS = {"joined": "joined to it", "absent": "the full extract that no longer h
 
 def explain(
     table: Annotated[
-        str, typer.Argument(help="A table of gold or serve, such as serve.sales_daily.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="TABLE", help="A table of gold or serve, such as serve.sales_daily.", show_default=False
+        ),
     ],
     key: Annotated[
         str,
         typer.Argument(
-            help="Its key's values, separated by commas, or NAME=VALUE,… of any columns.", show_default=False
+            metavar="KEY",
+            help="Its key's values, separated by commas, or NAME=VALUE,… of any columns.",
+            show_default=False,
         ),
     ],
     column: Annotated[
-        str | None, typer.Argument(help="One column; without it the whole row.", show_default=False)
+        str | None, typer.Argument(metavar="COLUMN", help="One column; without it the whole row.", show_default=False)
     ] = None,
     project: ProjectOption = HERE,
     limit: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from systock.cli.common import HERE, Format, FormatOption, LimitOption, ProjectOption, open_project
+from systock.cli.common import HERE, Command, Format, FormatOption, LimitOption, ProjectOption, open_project
 
 app = typer.Typer(
     help="List, show and retry the rows that were set aside.", no_args_is_help=True, rich_markup_mode=None
@@ -16,7 +16,7 @@ COLUMNS = ("number", "source", "table", "entity", "file", "row", "rule", "column
 READ_COLUMNS = COLUMNS[:-2]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_rows(
     project: ProjectOption = HERE,
     source: Annotated[str | None, typer.Option("--source", help="Only of this source.")] = None,
@@ -43,9 +43,9 @@ def _short(value: object) -> object:
     return f"{value[:59]}…" if isinstance(value, str) and len(value) > 60 else value
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(
-    number: Annotated[int, typer.Argument(help="The number that 'list' shows.")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The number that 'list' shows.")],
     project: ProjectOption = HERE,
     form: FormatOption = Format.table,
 ) -> None:
@@ -55,7 +55,7 @@ def show(
     print_facts(open_project(project).quarantine_show(number), form)
 
 
-@app.command("retry")
+@app.command("retry", cls=Command)
 def retry(project: ProjectOption = HERE, form: FormatOption = Format.table) -> None:
     """Try the rows again, after a correction.
 
@@ -71,6 +71,7 @@ def retry(project: ProjectOption = HERE, form: FormatOption = Format.table) -> N
         print_facts(result, form)
         return
     before, after = result["before"], result["after"]
-    typer.echo(f"{before:,} rows were set aside before, {after:,} are now.")
+    were, are = ("row was" if before == 1 else "rows were"), ("is" if after == 1 else "are")
+    typer.echo(f"{before:,} {were} set aside before, {after:,} {are} now.")
     if after:
         typer.echo("What is left, and why: systock quarantine list")

@@ -11,7 +11,9 @@ from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_p
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT; - reads it from standard input.", show_default=False)],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT; - reads it from standard input.", show_default=False)
+    ],
     project: ProjectOption = HERE,
     known_at: Annotated[
         str | None,

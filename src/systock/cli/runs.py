@@ -10,7 +10,9 @@ from systock.cli.common import HERE, Format, FormatOption, LimitOption, ProjectO
 
 
 def runs(
-    run: Annotated[int | None, typer.Argument(help="Show the steps of this run.", show_default="list the runs")] = None,
+    run: Annotated[
+        int | None, typer.Argument(metavar="RUN", help="Show the steps of this run.", show_default="list the runs")
+    ] = None,
     project: ProjectOption = HERE,
     limit: LimitOption = 20,
     form: FormatOption = Format.table,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from systock.cli.common import HERE, Format, FormatOption, ProjectOption, open_project
+from systock.cli.common import HERE, Command, Format, FormatOption, ProjectOption, open_project
 
 app = typer.Typer(
     help="Keep what is reported now, and list what was kept.", no_args_is_help=True, rich_markup_mode=None
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     stock = "stock"
 
 
-@app.command("take")
+@app.command("take", cls=Command)
 def take(
     project: ProjectOption = HERE,
     kind: Annotated[Kind | None, typer.Option("--kind", help="Only this kind.", show_default="all kinds")] = None,
@@ -40,7 +40,7 @@ def take(
     print_rows(open_project(project).snapshot_take(kind.value if kind else None, as_of), form, empty="Nothing to keep.")
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_snapshots(project: ProjectOption = HERE, form: FormatOption = Format.table) -> None:
     """List the snapshots that were taken."""
     from systock.cli.rows import print_rows
@@ -48,10 +48,10 @@ def list_snapshots(project: ProjectOption = HERE, form: FormatOption = Format.ta
     print_rows(open_project(project).snapshots(), form, empty="No snapshot yet: systock snapshot take")
 
 
-@app.command("diff")
+@app.command("diff", cls=Command)
 def diff(
-    before: Annotated[int, typer.Argument(help="Number of a snapshot.", show_default=False)],
-    after: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
+    before: Annotated[int, typer.Argument(metavar="A", help="Number of a snapshot.", show_default=False)],
+    after: Annotated[int, typer.Argument(metavar="B", help="Number of another one.", show_default=False)],
     project: ProjectOption = HERE,
     kind: Annotated[Kind | None, typer.Option("--kind", help="Only this kind.", show_default="all kinds")] = None,
     form: FormatOption = Format.table,

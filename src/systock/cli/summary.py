@@ -20,20 +20,22 @@ _LOOKED_AT = 10_000
 def summary_text(summary: RunSummary, project: Project) -> str:
     """Everything a shopkeeper wants to know after a run, in plain words."""
     parts: list[tuple[str, list[str]]] = []
-    parts.append(("Came in", list(_came_in(summary.sources)) or ["no new file: what had landed before is up to date"]))
+    parts.append(("Came in", list(_came_in(summary.sources)) or [_no_file(summary.status)]))
     for name in dict.fromkeys(_plural(row["entity"]) for row in summary.entities):
         rows = [row for row in summary.entities if _plural(row["entity"]) == name]
         parts.append((name.capitalize(), [_became(rows)]))
     set_aside = _sum(summary.entities, "quarantined")
     if set_aside:
         parts.append(("Set aside", _reasons(project, set_aside)))
+    held = project.held_back() if summary.status != "dry run" else []
+    parts.append(("Held back", _held(held)))
     parts.append(("Not read", [_refused(row) for row in summary.rejected]))
     parts.append(("Take note", [cell_text(text) for text in summary.warnings]))
     if summary.status == "dry run":
         parts.append(("Would refresh", [f"{row['table']}: {row['refresh']}" for row in summary.tables]))
     else:
         parts.append(("Up to", _freshness(project.status())))
-    parts.append(("Next", _next(summary, set_aside)))
+    parts.append(("Next", _next(summary, set_aside, held)))
     width = max(len(label) for label, texts in parts if texts)
     lines = [_headline(summary), ""]
     for label, texts in parts:
@@ -48,9 +50,16 @@ def _headline(summary: RunSummary) -> str:
         return f"Dry run, {seconds}: nothing was written."
     if summary.status == "nothing new":
         since = f" since generation {summary.generation}" if summary.generation else ""
-        return f"Nothing new{since}, {seconds}."
-    checks = f"{summary.checks:,} checks passed, " if summary.checks else ""
+        unread = f" but {counted(len(summary.rejected), 'file')} that could not be read" if summary.rejected else ""
+        return f"Nothing new{since}{unread}, {seconds}."
+    checks = f"{counted(summary.checks, 'check')} passed, " if summary.checks else ""
     return f"Generation {summary.generation} is published: {checks}{seconds}."
+
+
+def _no_file(status: str) -> str:
+    if status == "published":
+        return "no new file: this generation is made of what had landed before"
+    return "no new file" if status == "dry run" else "no new file: all that had landed before is published"
 
 
 def _came_in(sources: Iterable[Row]) -> Iterable[str]:
@@ -73,11 +82,12 @@ def _came_in(sources: Iterable[Row]) -> Iterable[str]:
 
 def _became(rows: Sequence[Row]) -> str:
     """What became of the lines of one entity, each on its own count."""
+    repeats = "exact repeat" if _sum(rows, "duplicates") == 1 else "exact repeats"
     words = (
         ("kept", "new or changed"),
         ("unchanged", "known already"),
-        ("superseded", "replaced by a later version in the same delivery"),
-        ("duplicates", "exact repeats"),
+        ("superseded", "superseded: another version holds"),
+        ("duplicates", repeats),
         ("left_out", "left out by the mapping"),
         ("quarantined", "set aside"),
     )
@@ -97,7 +107,8 @@ def _instant(value: Any) -> str:
 
 def _reasons(project: Project, set_aside: int) -> list[str]:
     """How many, and the most frequent reasons, with one example each."""
-    rows = project.quarantine(_LOOKED_AT)
+    # Only lines that are set aside have a number there; held back lines and files that could not be read are said elsewhere.
+    rows = [row for row in project.quarantine(_LOOKED_AT) if row["number"] is not None]
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["entity"] or row["table"], row["rule"], row["column"] or ""), []).append(row)
@@ -110,7 +121,18 @@ def _reasons(project: Project, set_aside: int) -> list[str]:
         where = f"{column}{value}" if column else "the line"
         lines.append(f"{len(members):,} × {_plural(entity)}: {rule} ({where}, {first['file']} row {first['row']})")
     if len(groups) > _REASONS:
-        lines.append(f"and {len(groups) - _REASONS} more reasons")
+        lines.append(f"and {counted(len(groups) - _REASONS, 'more reason')}")
+    return lines
+
+
+def _held(held: Sequence[Row]) -> list[str]:
+    """How many lines are kept out of their facts now, newly or not, and the most frequent reasons."""
+    if not held:
+        return []
+    lines = [f"{counted(_sum(held, 'lines'), 'line')} now, kept out of their facts until what they lack is there:"]
+    lines += [f"{row['lines']:,} × {_plural(row['entity'])}: {row['reason']}" for row in held[:_REASONS]]
+    if len(held) > _REASONS:
+        lines.append(f"and {counted(len(held) - _REASONS, 'more reason')}")
     return lines
 
 
@@ -119,12 +141,14 @@ def _refused(row: Row) -> str:
     return cell_text(f"{row['file']}: {row['reason']}{todo}")
 
 
-def _next(summary: RunSummary, set_aside: int) -> list[str]:
+def _next(summary: RunSummary, set_aside: int, held: Sequence[Row]) -> list[str]:
     if summary.status == "dry run":
         return ["systock run"]
     steps = []
     if set_aside:
         steps.append("systock quarantine list    what was set aside; after a correction: systock quarantine retry")
+    elif held:
+        steps.append("systock quarantine list    what is held back, with its file and row")
     if summary.rejected:
         steps.append("correct the files that could not be read; the next run takes them")
     steps.append("systock status             what is loaded and how fresh it is")

@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from systock.errors import StorageError
+from systock.errors import NotWritable, StorageError
 
 _FICLONE = 0x40049409  # Linux: share the blocks of another file, where the file system can
 
@@ -27,7 +27,8 @@ def publish_file(build: Path, target: Path) -> None:
         os.replace(aside, target)
         sync_folder(target.parent)
     except OSError as error:
-        raise StorageError(
+        lasting = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+        raise (NotWritable if lasting else StorageError)(
             f"could not publish: {error.strerror or error}", where=str(target), state="The last published generation is in place.",
             todo="Free space or mend the permissions, then run again: the finished build is kept.",
         ) from error  # fmt: skip

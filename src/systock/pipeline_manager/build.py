@@ -282,7 +282,8 @@ class Build:
             if not mapping.row_wise and not mapping.combines:
                 lines = lines_without_row(self.engine, mapping, stored[mapping.source, mapping.driving])
                 if lines:
-                    what = f"{lines} lines of bronze.{mapping.source}__{mapping.driving} are in no {mapping.entity}"
+                    which = "1 line is" if lines == 1 else f"{lines} lines are"
+                    what = f"{which} in no {mapping.entity}, of bronze.{mapping.source}__{mapping.driving}"
                     told.append(f"{what}: nothing to join with yet, or left out by the mapping")
         return told
 

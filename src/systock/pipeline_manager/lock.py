@@ -11,14 +11,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from systock.errors import BusyError, StorageError
+from systock.errors import BusyError
+from systock.etl_pipeline.bronze_layer.durable import refusal
 
 
 @contextmanager
 def project_lock(state_dir: Path, command: str) -> Iterator[None]:
     """Hold the project's lock while `command` (as a user knows it) is at work.
 
-    Raises BusyError with the holder's name when another process has it.
+    Raises BusyError with the holder's name when another process has it, and StorageError for what the disk refuses meanwhile.
     """
     todo = "Wait for it to end, then try again; readers of the warehouse are not held up."
     with _lock(state_dir / "lock", command, "another command is at work on this project", todo):
@@ -40,9 +41,10 @@ def _lock(path: Path, command: str, busy: str, todo: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+")  # noqa: SIM115 - held open for as long as the lock is
     except OSError as error:
-        raise StorageError(
-            f"cannot be written: {error.strerror}", where=str(path.parent), todo="Mend permissions or free space."
-        ) from error
+        refused = refusal(error.errno, str(path.parent))
+        if refused is None:
+            raise
+        raise refused from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +56,13 @@ def _lock(path: Path, command: str, busy: str, todo: str) -> Iterator[None]:
         with suppress(OSError):  # on a full disk the lock holds all the same, without a name
             os.truncate(file.fileno(), 0)
             os.write(file.fileno(), json.dumps(name).encode())
-        yield
+        try:
+            yield
+        except OSError as error:
+            refused = refusal(error.errno, str(error.filename or path.parent))
+            if refused is None:
+                raise
+            raise refused from error
 
 
 def scheduler_at_work(state_dir: Path) -> str | None:

@@ -146,7 +146,7 @@ class Scheduler:
     def once(self) -> bool:
         """Do what is due now; False when something failed or has to wait."""
         with scheduler_lock(self._place.state_dir):
-            return self._look()
+            return self._look(once=True)
 
     def forever(self) -> None:
         """Do what is due, whenever it is, until asked to stop; the run at work is finished first."""
@@ -165,8 +165,8 @@ class Scheduler:
         seconds = [(tick - now).total_seconds() for tick in ticks]  # below 0: it passed while something ran
         return max(0.0, min([_LOOK, *seconds])) if done else _LOOK_AGAIN
 
-    def _look(self) -> bool:
-        """Do what is due; False when something failed or has to wait."""
+    def _look(self, once: bool = False) -> bool:
+        """Do what is due, and say so where it is the only look; False when something failed or has to wait."""
         now = self._looked_at = self._clock()
         well = True
         if not self._read_settings():
@@ -182,6 +182,8 @@ class Scheduler:
                 for job in due:
                     state.done_until(job.setting, now)
             self._say(self._what_next())
+        elif once:
+            self._say(f"Nothing is due; {self._what_next()}")
         tell_late(self._place, self._progress, self._clock())
         return well
 
@@ -251,13 +253,13 @@ class Scheduler:
             return False
         for fact in taken:
             late = ", rebuilt later" if fact["is_derived"] else ""
-            self._say(f"{fact['kind']} kept as of {fact['as_of']}: {fact['row_count']} rows{late}")
+            self._say(f"{fact['kind']} kept as of {fact['as_of'].isoformat()}: {fact['row_count']} rows{late}")
         return True
 
     def _what_next(self) -> str:
         plans = [p for p in plan(self._place.settings, {}, self._clock()) if p.upcoming]
         if not plans:
-            return "Nothing is scheduled: see [schedule] and the sources' schedule in docs/settings.md"
+            return "nothing is scheduled: see [schedule] and the sources' schedule in docs/settings.md"
         first = min(plans, key=lambda p: p.upcoming or datetime.max)
         zone = ZoneInfo(self._place.settings.project.timezone)
         assert first.upcoming is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from systock.errors import StorageError
+from systock.errors import NotWritable, StorageError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -86,11 +87,7 @@ class State:
                 self._path.replace(self._path.with_name("state.sqlite.damaged"))
                 self._open()
         except (sqlite3.Error, OSError) as error:
-            raise StorageError(
-                f"cannot be written: {error}",
-                where=str(self._path),
-                todo="Free space or mend the permissions, then run again.",
-            ) from error
+            raise self._refused(error) from error
 
     def _open(self) -> None:
         self._db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
@@ -103,11 +100,17 @@ class State:
         try:
             return int(self._db.execute(sql, values).lastrowid or 0)
         except sqlite3.Error as error:
-            raise StorageError(
-                f"cannot be written: {error}",
-                where=str(self._path),
-                todo="Free space or mend the permissions, then run again.",
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> StorageError:
+        lasting = (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+            or (isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM))
+        )  # fmt: skip
+        todo = "Free space or mend the permissions, then run again."
+        return (NotWritable if lasting else StorageError)(
+            f"cannot be written: {error}", where=str(self._path), todo=todo
+        )
 
     def start_run(self) -> int:
         """Log that a run begins; one that never ended was interrupted."""

@@ -50,6 +50,12 @@ def take_snapshots(
 ) -> list[dict[str, Any]]:
     """Take a snapshot of each kind (None: of all) as of an instant or a day (its end), from what is published; returns what was taken."""
     moment = Moment(*point_in_time(as_of, place.settings.project))
+    if moment.instant > datetime.now(UTC):
+        raise UsageError(
+            f"{as_of} is not over yet" if len(as_of or "") == 10 else f"{as_of} is still to come",
+            where="--as-of", state="Nothing was kept.",
+            todo=f"Nobody can know that state before {moment.instant.isoformat(timespec='seconds')}: leave --as-of out for the state of now.",
+        )  # fmt: skip
     return _take(place, kinds, [moment], progress, "systock snapshot take")
 
 
@@ -108,7 +114,7 @@ def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--
             end = datetime.combine(day + timedelta(days=1), project.business_day_cutover, zone).astimezone(UTC)
             return end - timedelta(microseconds=1), day
         instant = datetime.fromisoformat(as_of) if as_of is not None else datetime.now(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{as_of!r} is neither a day nor an instant",
             where=option,
@@ -130,15 +136,12 @@ def _captured(
     is_derived = moment.is_derived
     if is_derived is None:
         is_derived = known_at is not None and moment.day < datetime.fromisoformat(known_at).date()
-    fact = {
-        "kind": table.name, "as_of": instant, "known_at": known_at, "is_derived": is_derived,
-        "row_count": captured.row_count, "changes": captured.changes.num_rows,
-    }  # fmt: skip
+    counts = {"is_derived": is_derived, "row_count": captured.row_count, "changes": captured.changes.num_rows}
+    known = datetime.fromisoformat(known_at) if known_at else None
+    fact = {"kind": table.name, "as_of": moment.instant, "known_at": known, **counts}
     # The landing log has a known_at of its own for every line.
-    line = {
-        ("taken_from_known_at" if name == "known_at" else name): value if value is None else str(value)
-        for name, value in fact.items()
-    }
+    line = {"kind": table.name, "as_of": instant, "taken_from_known_at": known_at}
+    line |= {name: str(value) for name, value in counts.items()}
     position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
     if moment.is_close:
         position = f"{table.name}{_CLOSE}{moment.day}"

@@ -60,7 +60,7 @@ class FakeProject:
     """Answers what the test put into it; what is an error is raised."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
+        self.answers: dict[str, Any] = {"held_back": []}
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.path: Any = None
 

@@ -44,13 +44,24 @@ def test_version(systock: Systock) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["frob"], ["run", "--nope"], ["runs", "--limit", "0"], ["query"], ["status", "-f", "xml"]]
+    "arguments", [["frob"], ["run", "--nope"], ["runs", "--limit", "-1"], ["query"], ["status", "-f", "xml"]]
 )
 def test_usage_errors(systock: Systock, project: FakeProject, arguments: list[str]) -> None:
     called = systock(*arguments)
     assert (called.code, called.out) == (2, "")
     assert "Usage: systock" in called.err
     assert project.calls == []
+
+
+def test_a_usage_line_names_what_is_to_be_written(systock: Systock, project: FakeProject) -> None:
+    for arguments, line in (
+        (["query"], "query [OPTIONS] SQL"),
+        (["quarantine", "show"], "quarantine show [OPTIONS] NUMBER"),
+        (["explain"], "explain [OPTIONS] TABLE KEY [COLUMN]"),
+        (["snapshot", "diff"], "snapshot diff [OPTIONS] A B"),
+        (["runs", "--limit", "-1"], "runs [OPTIONS] [RUN]"),
+    ):
+        assert f"Usage: systock {line}\n" in systock(*arguments).err
 
 
 def test_project_from_option_environment_and_here(
@@ -208,7 +219,7 @@ def test_check(systock: Systock, project: FakeProject) -> None:
     project.answers["check"] = [good]
     called = systock("check")
     assert (called.code, called.out) == (0, "")
-    assert "1 checks passed, 0 failed" in called.err
+    assert "1 check passed, 0 failed" in called.err
     project.answers["check"] = [good, good | {"table": "gold.b", "passed": False, "detail": "2 rows"}]
     called = systock("check")
     assert called.code == 1
@@ -253,7 +264,9 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
         warnings=["no mapping reads pos.counts"],
     )
     project.answers["quarantine"] = [quarantined(n) for n in range(7)] + [
-        quarantined(9, rule="unit unknown", column="unit")
+        quarantined(9, rule="unit unknown", column="unit"),
+        quarantined(0, rule="held back: unit without conversion") | {"number": None},
+        quarantined(0, entity="(file)", rule="is empty", row=None) | {"number": None},
     ]
     project.answers["status"] = {"known_at": "2026-03-29T01:30:00.000250+00:00"}
     called = systock("run")
@@ -273,6 +286,7 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
     ):
         assert said in called.out
     assert "counts: 0 lines" not in called.out
+    assert "(file)" not in called.out and "held back" not in called.out
     assert "\x1b" not in called.out + called.err
     assert re.search(r"extract: 2, \d+\.\d s\n", called.err)
     assert "a note\n" in called.err
@@ -284,6 +298,47 @@ def test_run_with_nothing_new(systock: Systock, project: FakeProject) -> None:
     assert "Nothing new since generation 3" in called.out
     assert "\n  Came in  no new file" in called.out
     assert "quarantine" not in called.out
+
+
+def test_nothing_new_is_not_said_of_files_that_could_not_be_read(systock: Systock, project: FakeProject) -> None:
+    refused = {"source": "pos", "table": "sales", "file": "incoming/x.csv", "reason": "is empty", "todo": "remove it"}
+    project.answers |= {
+        "run": RunSummary(status="nothing new", rejected=[refused], sources=[source_row(files=0, lines=0, rejected=1)]),
+        "status": {"known_at": None},
+    }
+    assert "Nothing new since generation 3 but 1 file that could not be read, 1.2 s." in systock("run").out
+
+
+def test_a_generation_without_a_new_file_is_made_of_what_had_landed(systock: Systock, project: FakeProject) -> None:
+    project.answers |= {"run": RunSummary(checks=1), "status": {"known_at": None}}
+    said = systock("run").out
+    assert "no new file: this generation is made of what had landed before" in said
+    assert "1 check passed" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "1 superseded: another version holds, 1 exact repeat\n"),
+        (2, "2 superseded: another version holds, 2 exact repeats\n"),
+    ],
+)
+def test_one_is_not_said_as_many(systock: Systock, project: FakeProject, number: int, said: str) -> None:
+    rows = [entity_row(kept=0, unchanged=0, quarantined=0, superseded=number, duplicates=number)]
+    project.answers |= {"run": RunSummary(entities=rows), "status": {"known_at": None}}
+    assert said in systock("run").out
+    project.answers["quarantine_retry"] = {"before": 1, "after": 1}
+    assert "1 row was set aside before, 1 is now.\n" in systock("quarantine", "retry").out
+
+
+def test_a_run_says_what_is_held_back_though_it_set_nothing_aside(systock: Systock, project: FakeProject) -> None:
+    held = [{"entity": "sale_line", "reason": "unit without conversion", "lines": 1_234}]
+    project.answers |= {"run": RunSummary(status="nothing new"), "status": {"known_at": None}, "held_back": held}
+    called = systock("run")
+    assert "\n  Held back  1,234 lines now, kept out of their facts" in called.out
+    assert "1,234 × sale lines: unit without conversion" in called.out
+    assert "systock quarantine list" in called.out
+    assert "Set aside" not in called.out
 
 
 def test_dry_run_names_what_would_be_touched(systock: Systock, project: FakeProject) -> None:

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
-from systock.data_warehouse.engine.base import Engine, QueryError
-from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.engine.base import Engine, OutOfMemory, QueryError
+from systock.data_warehouse.engine.duckdb import DuckDBEngine, _translated, connect
 from systock.data_warehouse.table_file import parse_text
-from systock.errors import IntegrityError, StorageError
+from systock.errors import IntegrityError, StorageError, SystockError
 
 TABLE = """\
 -- It's a row.
@@ -193,6 +194,40 @@ def test_storage_errors(tmp_path: Path, engine: DuckDBEngine) -> None:
     assert "rebuild" in (caught.value.todo or "")
     with connect(None, memory_limit="20MB", threads=1, temp_directory=tmp_path / "spill") as small:
         small.execute("SET max_temp_directory_size = '1MB'")
-        with pytest.raises(StorageError, match="memory or temporary disk space ran out"):
+        with pytest.raises(StorageError, match="the disk is full: what does not fit into memory"):
             small.rows("SELECT count(*) FROM (SELECT range, hash(range) AS h FROM range(5000000) ORDER BY h)")
             small.rows("SELECT h, count(*) FROM (SELECT hash(range) AS h FROM range(5000000)) GROUP BY h")
+
+
+def _kind(error: SystockError) -> tuple[str, bool]:
+    assert error.todo or isinstance(error, QueryError)
+    return type(error).__name__, error.transient
+
+
+def test_memory_that_ran_out_and_a_full_disk_are_told_apart(tmp_path: Path) -> None:
+    work = "SELECT count(*) FROM (SELECT hash(range) AS h, count(*) FROM range(3000000) GROUP BY h)"
+    with connect(None, memory_limit="20MB", threads=1, temp_directory=tmp_path / "spill") as small:
+        small.execute("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(OutOfMemory, match="the disk is full") as caught:
+            small.rows(work)
+        assert _kind(caught.value) == ("OutOfMemory", True) and "Free space" in (caught.value.todo or "")
+    with connect(None, memory_limit="20MB", threads=1) as small:
+        small.execute("SET temp_directory = ''")
+        with pytest.raises(OutOfMemory, match="memory ran out") as caught:
+            small.rows(work)
+        assert "memory_limit" in (caught.value.todo or "") and "disk" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (duckdb.IOException('IO Error: Failed to create directory "x": Read-only file system'), ("NotWritable", False)),
+        (duckdb.IOException('IO Error: Could not write file "x": Permission denied'), ("NotWritable", False)),
+        (duckdb.TransactionException("Failed to commit: No space left on device"), ("StorageError", True)),
+        (duckdb.IOException('IO Error: Could not write to file "x"'), ("StorageError", True)),
+        (duckdb.InvalidInputException("Error: Out of Memory Error: failed to offload data block"), ("OutOfMemory", True)),
+        (duckdb.ConversionException("Could not convert 'no space left' to INT32"), ("QueryError", False)),
+    ],
+)  # fmt: skip
+def test_what_the_disk_says_passes_or_does_not(error: duckdb.Error, kind: tuple[str, bool]) -> None:
+    assert _kind(_translated(error, "SELECT 1", None)) == kind

@@ -12,6 +12,7 @@ from systock.errors import (
     CheckFailed,
     DefinitionError,
     IntegrityError,
+    NotWritable,
     SettingsError,
     SourceError,
     StorageError,
@@ -61,7 +62,7 @@ def test_the_last_error_is_the_one_that_is_raised() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        DefinitionError("x"), SettingsError("x"), CheckFailed("x"), IntegrityError("x"), SourceError("x"), BusyError("x"),
+        DefinitionError("x"), SettingsError("x"), CheckFailed("x"), IntegrityError("x"), NotWritable("x"), SourceError("x"), BusyError("x"),
         ValueError("x"), OSError("x"),
     ],
     ids=lambda error: type(error).__name__,

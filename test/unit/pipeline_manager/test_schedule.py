@@ -183,6 +183,7 @@ def test_the_schedule_of_the_others_is_not_that_of_a_source_with_its_own(shop: S
 
 def test_a_job_that_is_new_begins_with_its_next_tick(shop: Shop) -> None:
     assert shop.once("2024-05-01T12:07+02:00") and shop.ran == []
+    assert shop.told == ["Nothing is due; next: 2024-05-01 12:15+02:00  sources.pos.schedule"]
     assert shop.once("2024-05-01T12:14+02:00") and shop.ran == []
     assert shop.once("2024-05-01T12:15+02:00") and shop.ran == [("pos",)]
     assert shop.once("2024-05-01T12:16+02:00") and shop.ran == [("pos",)]

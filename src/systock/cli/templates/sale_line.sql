@@ -10,6 +10,8 @@
 --
 -- Other file names of this folder are other entities: product.sql, location.sql, stock_movement.sql, stock_count.sql ...
 SELECT
+    -- It names the receipt for good: where numbers begin anew each day, put store and day before it, as in
+    --     sales.store || '/' || substr(sales.sold_at, 1, 10) || '/' || sales.receipt AS sale_id,
     sales.receipt AS sale_id,
     sales.line AS line_no,
     sales.store AS location_id,

@@ -15,7 +15,7 @@ import duckdb
 
 from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryError, Transactional
 from systock.data_warehouse.portable_sql import compile_sql
-from systock.errors import BusyError, IntegrityError, StorageError, SystockError
+from systock.errors import BusyError, IntegrityError, NotWritable, StorageError, SystockError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,10 @@ _LEAST_MEMORY, _MEMORY_PER_ROW = 256 * 1024**2, 8 * 1024
 _UNITS = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
 _PART = re.compile(r"[^'\"\n]*/bronze/[^'\"\n]*\.parquet")
-_DISK_SAYS = ("no space left", "disk quota", "read-only file system", "permission denied", "input/output error")
+_DISK_SAYS = ("no space left", "could not write", "disk quota", "input/output error")
+_FORBIDDEN = ("read-only file system", "permission denied", "operation not permitted")
+# What does not fit into memory is put aside on disk; the engine's own limit for that is the room that the disk has.
+_NO_ROOM_ASIDE = ("failed to offload", "max_temp_directory_size")
 
 
 def connect(
@@ -291,16 +294,20 @@ def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> Syst
         return BusyError(
             "another process has the database file open", where=where, todo="Wait until it is done, then run again."
         )
+    # A failure while rows are fetched comes as another kind of error that quotes this one.
+    if any(words in low for words in _NO_ROOM_ASIDE):
+        what = f"the disk is full: what does not fit into memory finds no room beside the database: {first}"
+        return OutOfMemory(what, where=where, todo="Free space on the project's disk, then try again.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return OutOfMemory(
-            f"memory or temporary disk space ran out: {first}",
-            where=where,
-            todo="Raise memory_limit under [run], free disk space, or lower threads; then run again.",
-        )
-    if isinstance(error, duckdb.IOException | duckdb.FatalException) and any(word in low for word in _DISK_SAYS):
-        return StorageError(
-            f"the disk refused: {first}", where=where, todo="Free space or mend permissions, run again."
-        )
+            f"memory ran out: {first}", where=where,
+            todo="Free memory, or ask for less; a run takes more by memory_limit, and needs less with fewer threads, under [run].",
+        )  # fmt: skip
+    if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.TransactionException):
+        if any(words in low for words in _FORBIDDEN):
+            return NotWritable(f"the disk refused: {first}", where=where, todo="Mend the permissions, then try again.")
+        if any(words in low for words in _DISK_SAYS):
+            return StorageError(f"the disk refused: {first}", where=where, todo="Free space, then try again.")
     if isinstance(error, duckdb.IOException | duckdb.InvalidInputException) and (found := _PART.search(text)):
         return IntegrityError(
             f"a part of bronze is missing or damaged: {first}", where=found[0], state="What is published stays in place.",

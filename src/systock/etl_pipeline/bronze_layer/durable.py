@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from systock.errors import IntegrityError, StorageError
+from systock.errors import IntegrityError, NotWritable, StorageError
 
 _REFUSALS = {
     errno.ENOSPC: ("the disk is full", "Free some space, then run again."),
@@ -32,7 +32,16 @@ _SQLITE_REFUSALS = {
     sqlite3.SQLITE_PERM: errno.EACCES,
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
+_LASTING = (errno.EROFS, errno.EACCES, errno.EPERM)
 _STATE = "What was landed before stays as it was; nothing of this commit is landed."
+
+
+def refusal(code: int | None, where: str, state: str | None = None) -> StorageError | None:
+    """The error for a number with which the system refused to write; None for any other number."""
+    if code not in _REFUSALS:
+        return None
+    what, todo = _REFUSALS[code]
+    return (NotWritable if code in _LASTING else StorageError)(what, where=where, state=state, todo=todo)
 
 
 @contextmanager
@@ -41,10 +50,10 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what, todo = _REFUSALS.get(error.errno or 0, (None, None))
-        if what is None:
+        refused = refusal(error.errno, str(error.filename or path), _STATE)
+        if refused is None:
             raise
-        raise StorageError(what, where=str(error.filename or path), state=_STATE, todo=todo) from error
+        raise refused from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -59,10 +68,10 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"the landing log is damaged: {error}", where=str(path), state="What is published stays in place.",
                 todo="Put back a copy of the .systock/bronze folder, then run again.",
             ) from error  # fmt: skip
-        if code not in _SQLITE_REFUSALS:
+        refused = refusal(_SQLITE_REFUSALS.get(code), str(path), _STATE)
+        if refused is None:
             raise
-        what, todo = _REFUSALS[_SQLITE_REFUSALS[code]]
-        raise StorageError(what, where=str(path), state=_STATE, todo=todo) from error
+        raise refused from error
 
 
 def make_folder(folder: Path) -> None:
