@@ -23,6 +23,11 @@ WRONG_MAPPINGS = {
     "no such raw table": (MAPPING, "bronze.pos__sales", "bronze.pos__sale", [f"{MAPPING}:3", "bronze.pos__sale", "bronze.pos__sales"]),
     "other source's table": (MAPPING, "bronze.pos__sales", "bronze.erp__products", [f"{MAPPING}:3", "bronze.erp__products"]),
     "reads a file": (MAPPING, "bronze.pos__sales", "read_csv('/etc/passwd')", [MAPPING]),
+    "cast": (MAPPING, "quantity AS quantity", "CAST(quantity AS integer) AS quantity", [f"{MAPPING}:2", "'quantity'", "to int"]),
+    "cast of a part": (MAPPING, "quantity AS quantity", "CAST(COALESCE(NULLIF(TRIM(quantity), ''), '0') AS numeric(18, 3)) AS quantity", [f"{MAPPING}:2", "'quantity'"]),
+    "cast of a case": (MAPPING, "quantity AS quantity", "CAST(CASE WHEN status = '' THEN quantity ELSE '0' END AS bigint) AS quantity", [f"{MAPPING}:2", "'quantity'"]),
+    "cast in a condition": (MAPPING, "COALESCE(status, '')", "CAST(quantity AS integer) > 0 AND COALESCE(status, '')", [f"{MAPPING}:3", "'quantity'"]),
+    "cast in a CTE": (MAPPING, None, "WITH l AS (SELECT receipt, CAST(line AS integer) AS line_no FROM bronze.pos__sales) SELECT receipt AS sale_id, line_no FROM l", [f"{MAPPING}:1", "'line'"]),
     "not portable": (MAPPING, "quantity AS quantity", "TRY_CAST(quantity AS int) AS quantity", [f"{MAPPING}:2"]),
 }  # fmt: skip
 
@@ -109,6 +114,19 @@ def test_a_raw_column_that_no_file_has_is_refused_when_all_files_have_landed(sho
     shop.replace(MAPPING, "shop AS location_id", "store AS location_id")
     shop.run()
     shop.is_whole(pos_sales_2=DAY_TWO)
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        "CAST(try_number(quantity) AS numeric(18, 3))",
+        "CAST(CASE WHEN quantity = '2' THEN 2 ELSE 1 END AS integer)",
+        "CAST(quantity AS text)",
+    ],
+)
+def test_a_cast_that_no_value_of_a_file_can_stop_is_no_error(shop: Shop, quantity: str) -> None:
+    shop.replace(MAPPING, "quantity AS quantity", f"{quantity} AS quantity")
+    assert shop.systock("run").code == 0
 
 
 @pytest.mark.parametrize("case", WRONG_MODELS)

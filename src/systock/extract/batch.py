@@ -118,6 +118,7 @@ class Listing:
     unchanged: how many files were skipped because the log has seen them as they are.
     unmatched: table settings (dotted names) whose patterns match no file at all.
     gone: table and path of refused files that are no longer there.
+    future: pending files that count as taken now, as their modification time lies in the future.
     """
 
     pending: list[FileVersion] = field(default_factory=list)
@@ -126,6 +127,7 @@ class Listing:
     unchanged: int = 0
     unmatched: list[str] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
+    future: list[str] = field(default_factory=list)
 
 
 class FileReader(Protocol):

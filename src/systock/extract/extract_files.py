@@ -67,6 +67,8 @@ def list_files(
     is skipped unopened. One modified within SETTLE_SECONDS is looked at again after the rest of that time (slept once
     for the whole source); if it changed meanwhile it waits for the next run.
     A known_at that lies after `now` is not believed: the version takes the clock when it lands (known_at None).
+    Nor is a modification time after now: no extraction is later than its landing, so it counts as taken just now, with
+    several such files in the order of their modification times.
     """
     listing = Listing()
     fresh: list[tuple[str, FoundFile]] = []
@@ -89,8 +91,12 @@ def list_files(
             for (name, path), before in seen.items()
             if name == table and before.refused_with is not None and path not in paths
         ]
-    for table, file in _settled(fresh, project_dir, listing, clock, sleep):
-        _add(listing, source_name, source_settings, table, file, now, timezone)
+    settled = _settled(fresh, project_dir, listing, clock, sleep)
+    latest = max(int(now.timestamp() * 1_000_000) * 1000, int(clock() * 1_000_000) * 1000)
+    future = sorted({file.modified_ns for _, file in settled if file.modified_ns > latest}, reverse=True)
+    taken = {modified_ns: latest - 1000 * place for place, modified_ns in enumerate(future)}
+    for table, file in settled:
+        _add(listing, source_name, source_settings, table, file, taken.get(file.modified_ns), now, timezone)
     return listing
 
 
@@ -131,9 +137,11 @@ def _add(
     source: SourceSettings,
     table: str,
     file: FoundFile,
+    taken_ns: int | None,
     now: datetime,
     timezone: str,
 ) -> None:
+    """Add one file; taken_ns: when it counts as taken, if its modification time lies in the future."""
     mode = source.tables[table].mode
     own = source.tables[table].known_at is not None
     setting = f"sources.{source_name}.tables.{table}.known_at" if own else f"sources.{source_name}.known_at"
@@ -145,13 +153,17 @@ def _add(
     modified_at = now
     try:
         modified_at = _modified_at(file)
+        if taken_ns is not None:
+            modified_at = from_nanoseconds(taken_ns)
         if not _is_text(file.path):
             raise FileRejected("the file's name is not valid text", where=file.path, todo="Rename the file.")
         stated = stated_instant(known_at, file.path, file.modified_ns, timezone, setting)
     except FileRejected as error:
         listing.rejected.append((version(modified_at, None), error))
         return
-    if stated is None:
+    if stated is None or (taken_ns is not None and known_at == "mtime"):
+        if taken_ns is not None:
+            listing.future.append(file.path)
         listing.pending.append(version(modified_at, None))
     else:
         listing.pending.append(version(stated, stated if stated <= now else None))

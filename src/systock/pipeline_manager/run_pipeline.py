@@ -166,6 +166,7 @@ class _Run:
         ]
         summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
         summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
+        summary.warnings += [f"{path}: modified in the future by its clock, taken as of now" for path in landing.future]
 
 
 def build_and_publish(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,25 @@ def test_a_file_from_the_future_is_waited_for_one_second_at_most(tmp_path: Path)
     assert slept == [1.0]
     (version,) = listing.pending
     assert version.known_at is None  # not believed
-    assert version.extracted_at == datetime.fromtimestamp(CLOCK + 1000, UTC)
+    assert version.extracted_at == NOW and listing.future == ["a.csv"]
+
+
+@pytest.mark.parametrize("known_at", ["mtime", "landing"])
+def test_files_from_the_future_count_as_taken_now_in_their_order(tmp_path: Path, known_at: str) -> None:
+    for name, seconds in (("b", 1000), ("a", 2000), ("c", -10), ("d", 1000)):
+        write(tmp_path / f"{name}.csv", f"{name}\n", CLOCK + seconds)
+    listing = listed(tmp_path, source_settings(known_at, sales={"path": "*.csv"}), sleep=lambda seconds: None)
+    taken = {version.path[0]: NOW - version.extracted_at for version in listing.pending}
+    microsecond = timedelta(microseconds=1)
+    assert taken == {"a": 0 * microsecond, "b": microsecond, "c": timedelta(seconds=10), "d": microsecond}
+    assert {version.modified_ns for version in listing.pending} == {int(CLOCK + s) * 10**9 for s in (1000, 2000, -10)}
+
+
+def test_a_name_may_state_the_end_of_a_day_that_is_not_over(tmp_path: Path) -> None:
+    write(tmp_path / "s_20240601.csv", "a\n", CLOCK + 1000)
+    listing = listed(tmp_path, source_settings("name:%Y%m%d", sales={"path": "*.csv"}), sleep=lambda seconds: None)
+    assert [version.extracted_at for version in listing.pending] == [datetime(2024, 6, 1, 23, 59, 59, 999999, UTC)]
+    assert listing.future == []
 
 
 def test_the_stated_instant_is_position_and_known_at(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class LandingSummary:
     unchanged: int = 0
     unmatched: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    future: list[str] = field(default_factory=list)
 
     def of(self, source: str, table: str) -> TableLanding:
         """The counts of one table."""
@@ -159,6 +160,7 @@ class _Landing:
             whole.rejected += listing.rejected
             self._summary.unchanged += listing.unchanged
             self._summary.unmatched += listing.unmatched
+            self._summary.future += dict.fromkeys(listing.future)
             for table, path in listing.gone:
                 self._stage.forget(name, table, path)
             for table, path in listing.waiting:

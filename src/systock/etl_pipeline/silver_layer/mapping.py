@@ -20,6 +20,12 @@ RAW_EXTRAS = ("_file", "_row", "_extracted_at")
 #: Contract columns that SyStock fills when a mapping leaves them out.
 FILLED = ("source_name", "product_source_name", "location_source_name", "supplier_source_name")
 
+#: What yields text when it is given text.
+_TEXT_OF_TEXT = (
+    exp.Paren, exp.Trim, exp.Lower, exp.Upper, exp.Replace, exp.Substring, exp.Left, exp.Right, exp.SplitPart, exp.RegexpReplace,
+    exp.Concat, exp.DPipe, exp.Coalesce, exp.Nullif, exp.Min, exp.Max,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Mapping:
@@ -98,6 +104,7 @@ def _load(
     if lint_errors:
         first = lint_errors[0]
         raise DefinitionError(f"{first.found}", where=f"{where}:{first.line}", todo=first.portable_form)
+    _check_casts(select, where)
     raw_tables = _raw_tables(select, where, source, sources[source].tables)
     if len(raw_tables) > 1 and not select.ctes:
         for column in select.find_all(exp.Column):
@@ -127,6 +134,37 @@ def _parse(text: str, where: str) -> exp.Select:
             "a mapping is exactly one SELECT", where=where, todo="Keep one SELECT … FROM bronze.<source>__<table>."
         )
     return statements[0]
+
+
+def _check_casts(select: exp.Select, where: str) -> None:
+    """A cast stops the whole run at the first text that is no such value, where the contract's cast sets the line aside."""
+    for cast in select.find_all(exp.Cast):
+        column = None if cast.is_type(*exp.DataType.TEXT_TYPES) else _raw_text(cast.this)
+        if column is not None:
+            type_ = cast.to.sql(dialect="postgres").lower()
+            raise DefinitionError(
+                f"casts the raw column {column.name!r} to {type_}: one value that is none would stop every run", where=f"{where}:{_line(column)}",
+                todo="Leave it as text: the contract casts it, and sets aside lines whose value is none. To calculate: try_number(…).",
+            )  # fmt: skip
+
+
+def _raw_text(value: exp.Expr) -> exp.Column | None:
+    """A raw column whose text, or a part of it, is or may be the value."""
+    if isinstance(value, exp.Column):
+        select = value.find_ancestor(exp.Select)
+        parts = (
+            [select.args.get("from_") or select.args.get("from"), *(select.args.get("joins") or [])] if select else []
+        )
+        tables = [part.this for part in parts if part and value.table in ("", part.this.alias_or_name)]
+        raw = bool(tables) and all(isinstance(table, exp.Table) and table.db for table in tables)
+        return value if raw and value.name not in RAW_EXTRAS else None
+    if isinstance(value, exp.Case):
+        inner = [*(branch.args["true"] for branch in value.args["ifs"]), value.args.get("default")]
+    elif isinstance(value, _TEXT_OF_TEXT) or (isinstance(value, exp.Cast) and value.is_type(*exp.DataType.TEXT_TYPES)):
+        inner = list(value.iter_expressions())
+    else:
+        return None
+    return next((column for item in inner if item is not None and (column := _raw_text(item))), None)
 
 
 def _raw_tables(select: exp.Select, where: str, source: str, tables: MappingOf[str, TableSettings]) -> tuple[str, ...]:
