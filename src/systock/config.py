@@ -64,6 +64,7 @@ class ProjectSettings(_Section):
     timezone: Annotated[str, AfterValidator(values.time_zone)] = "UTC"
     business_day_cutover: Annotated[time, BeforeValidator(values.time_of_day)] = time(0)
     retail_year_start_month: StrictInt = Field(default=2, ge=1, le=12)
+    cost_method: Literal["moving_average", "fifo", "standard"] = "moving_average"
     calendar_from: date = Field(default=date(2000, 1, 1), ge=date(1900, 1, 1))
     calendar_to: date = Field(default=date(2040, 12, 31), le=date(2199, 12, 31))
 

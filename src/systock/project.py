@@ -296,6 +296,7 @@ class Project:
 
         from systock.quality.contract_checks import check_contracts
         from systock.quality.reconcile import reconcile
+        from systock.quality.value_conservation import conserves_value
 
         tables = [table for table in Definitions(self.path, self.settings).compiled().tables if table.refresh != "view"]
         watched = _watched(progress)
@@ -305,7 +306,7 @@ class Project:
             for table in tables:
                 results += [asdict(result) for result in check_contracts(engine, [table], None)]
                 watched.advance(1, table.qualified)
-            results += [asdict(result) for result in reconcile(engine, None)]
+            results += [asdict(result) for result in (*reconcile(engine, None), *conserves_value(engine, None))]
         return results
 
     def rebuild(

@@ -17,6 +17,9 @@ from systock.errors import UsageError
 DAY = "2024-03-29T10:00:00+00:00"
 CHANGED = "2024-03-30T10:00:00+00:00"
 SALES = "incoming/pos_sales_"
+PAID = """SELECT receipt AS sale_id, '1' AS tender_no, 'cash' AS tender_method,
+    CAST(SUM(CAST(price AS numeric(18, 4))) AS text) AS amount FROM bronze.pos__sales GROUP BY receipt
+"""
 Place = tuple[str, int | None, str]
 
 
@@ -24,10 +27,13 @@ Place = tuple[str, int | None, str]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two deliveries: the second corrects a sale, describes a place anew and no longer holds another."""
     folder = make_project(tmp_path_factory.mktemp("explain") / "p")
+    (folder / "sources" / "pos" / "tender.sql").write_text(PAID)
     deliver(folder, "erp_products", [("P0", "Coffee", "2", "pcs", DAY), ("P1", "Tea", "1.5", "pcs", DAY)], "1")
     deliver(folder, "erp_locations", [("S0", "Old", "UTC"), ("S1", "Main", "UTC")], "1", 1_711_700_000.0)
     deliver(folder, "erp_units", [("P1", "box", "12")], "1")
-    deliver(folder, "pos_sales", [sale("1", "P0", "9"), sale("2", "P1", "5"), sale("3", "P1", "4", "box")], "1")
+    draft = ("1", "2", "S1", "P0", DAY, "1", "", "3", "draft", DAY)  # paid, but no sale yet
+    sales = [sale("1", "P0", "9"), sale("2", "P1", "5"), sale("3", "P1", "4", "box"), draft]
+    deliver(folder, "pos_sales", sales, "1")
     deliver(folder, "shop_lines", [("W1", "1", "P1", "3", "2", DAY), ("W2", "1", "P1", "1", "2", DAY)], "1")
     deliver(folder, "shop_orders", [("W2", DAY, DAY), ("W1", DAY, DAY)], "1")
     deliver(folder, "counts_counts", [("S1", "P0", "2024-03-29", "7"), ("S1", "P1", "2024-03-29", "20")], "1")
@@ -80,6 +86,12 @@ def test_a_mapping_that_joins_leads_to_both_lines(project: Path) -> None:
         ("incoming/shop_lines_1.csv", 2, "counts"),
         ("incoming/shop_orders_1.csv", 3, "joined"),
     }
+
+
+def test_a_mapping_that_sums_leads_to_all_lines(project: Path) -> None:
+    told = Project(project).explain("fact_tender", "sale_id=1", "amount")
+    assert told["value"] == Decimal(12)
+    assert places(told, "tender") == {(f"{SALES}1.csv", 2, "counts"), (f"{SALES}1.csv", 5, "counts")}
 
 
 def test_full_extracts(project: Path) -> None:

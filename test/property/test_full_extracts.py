@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, dropwhile, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,14 +21,22 @@ from systock.etl_pipeline.silver_layer.stored_lines import StoredTable, create_s
 from systock.pipeline_manager.definitions import SCHEMA
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-#: One extract: key → value, and whether a line of it was malformed (then it proves no absence).
-EXTRACT = st.tuples(st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3), st.booleans())
+#: One extract: key → value, whether a line of it was malformed (then it proves no absence), and days since the one before.
+EXTRACT = st.tuples(
+    st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3), st.booleans(), st.integers(0, 1)
+)
 EXTRACTS = st.lists(EXTRACT, min_size=1, max_size=5)
+
+
+def days_of(extracts: list) -> list[int]:
+    """The day that each extract states; some state the same."""
+    return list(accumulate(days for _, _, days in extracts))
 
 
 def believed(extracts: list, order: list[int], commits: list[int], valid_time: bool) -> set[tuple]:
     """Land the extracts in an order, several per commit, and read what is believed in the end."""
     settings = TableSettings(path="x.csv", mode="full", key=["id"])
+    days = days_of(extracts)
     table = StoredTable("erp", "things", settings, ("id", "value"), valid_time)
     with tempfile.TemporaryDirectory() as folder, connect(None) as engine:
         for schema in ("bronze", "silver", "meta"):
@@ -43,7 +51,7 @@ def believed(extracts: list, order: list[int], commits: list[int], valid_time: b
             for number, position in enumerate(order):
                 if commits[number] != commit_no:
                     continue
-                content, malformed = extracts[position]
+                content, malformed, _ = extracts[position]
                 lines = [(key, value, None) for key, value in content.items()] + (
                     [(None, None, "broken")] if malformed else []
                 )
@@ -66,7 +74,7 @@ def believed(extracts: list, order: list[int], commits: list[int], valid_time: b
                 pq.write_table(pa.Table.from_pylist(rows, schema=schema), Path(folder) / part)
                 mine.append(Batch(
                     no, f"id{position}", commit_no, START + timedelta(days=1000 + commit_no), "erp", "things", "full", f"{position}.csv", str(position),
-                    START + timedelta(days=position), len(lines), int(malformed), str(position), ("id", "value"), part, None,
+                    START + timedelta(days=days[position]), len(lines), int(malformed), str(position), ("id", "value"), part, None,
                 ))  # fmt: skip
             engine.insert("meta.batch", [
                 (b.no, b.batch_id, b.commit_no, b.known_at, b.source, b.table, b.mode, b.path, b.extracted_at, b.lines, b.malformed, None, b.complete)
@@ -84,17 +92,18 @@ def believed(extracts: list, order: list[int], commits: list[int], valid_time: b
 def read_plainly(extracts: list, valid_time: bool) -> set[tuple]:
     """Per key the days on which what the extracts say of it changes; absence counts only in a whole extract."""
     versions = set()
+    days = days_of(extracts)
     for key in "abc":
-        said: list[tuple[int, str | None]] = []
-        for position, (content, malformed) in enumerate(extracts):
+        said: dict[int, str | None] = {}  # the last word of each day
+        for day, (content, malformed, _) in zip(days, extracts, strict=True):
             if key in content:
-                said.append((position, content[key]))
+                said[day] = content[key]
             elif not malformed and content:
-                said.append((position, None))
-        known = [(position, value) for position, value in said if any(v is not None for p, v in said if p <= position)]
+                said[day] = None
+        known = list(dropwhile(lambda item: item[1] is None, said.items()))
         starts = known[:1] + [after for before, after in pairwise(known) if before[1] != after[1]]
         if valid_time:
-            versions |= {(key, START + timedelta(days=position), value) for position, value in starts}
+            versions |= {(key, START + timedelta(days=day), value) for day, value in starts}
         elif known and known[-1][1] is not None:
             versions.add((key, known[-1][1]))
     return versions

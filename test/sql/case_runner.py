@@ -14,7 +14,9 @@ import duckdb
 import systock
 from sql.case_file import Case, Rows
 from systock.data_warehouse.dependency_order import inputs_of
+from systock.data_warehouse.engine.duckdb import DuckDBEngine
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
+from systock.data_warehouse.refresh_cost import run_kernel, values_stock
 from systock.data_warehouse.table_file import TableFile, load_folder
 
 PACKAGE = Path(systock.__file__).parent
@@ -30,6 +32,7 @@ DEFAULTS = {
         "timezone": "'UTC'",
         "business_day_cutover": "'00:00:00'",
         "retail_year_start_month": "2",
+        "cost_method": "'standard'",
         "calendar_from_date": "'2023-01-01'",
         "calendar_to_date": "'2025-12-31'",
     },
@@ -149,7 +152,12 @@ def _compute(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[st
     """Fill the table from its SELECT, in its own types; what breaks its constraints is returned."""
     columns = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns)
     kind = "VIEW" if table.refresh == "view" else "TABLE"
-    connection.execute(f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({_select(table.qualified)})")
+    if table.refresh == "kernel":
+        _create(connection, table.qualified)
+        if values_stock(engine := DuckDBEngine(connection, None)):
+            run_kernel(engine, table.qualified, _select(table.qualified), table.qualified)
+    else:
+        connection.execute(f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({_select(table.qualified)})")
     broken = {f"{column.name} is NULL": f'"{column.name}" IS NULL' for column in table.columns if not column.nullable}
     for check in table.checks:
         broken[f"CHECK {check.text}"] = f"NOT ({compile_sql(check.expression)})"

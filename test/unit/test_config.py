@@ -113,6 +113,7 @@ def test_everything_set(tmp_path: Path) -> None:
         (MINIMAL + 'business_day_cutover = "24:00"', ["project.business_day_cutover", "'24:00'", "HH:MM"]),
         (MINIMAL + 'business_day_cutover = "4:00"', ["project.business_day_cutover"]),
         (MINIMAL + "business_day_cutover = 04:00:30", ["project.business_day_cutover", "full minute"]),
+        (MINIMAL + 'cost_method = "lifo"', ["project.cost_method", "'lifo'", "moving_average, fifo, standard"]),
         (MINIMAL + "retail_year_start_month = 13", ["project.retail_year_start_month", "13"]),
         (MINIMAL + "calendar_from = 2050-01-01", ["project.calendar_to", "before calendar_from"]),
         (MINIMAL + '[target]\nurl = "mysql://h/d"', ["target.url", "'mysql://h/d'", "duckdb:///"]),

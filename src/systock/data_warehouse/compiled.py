@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
+from systock.data_warehouse.refresh_cost import kernel_key
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
 from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
 from systock.data_warehouse.table_file import TableFile
@@ -135,11 +136,18 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
     """The refresh plan of a table file. tables: the files of the tables it may read; columns: of all it may read."""
     assert table.select is not None
     reads = [found.qualified for found in inputs(table)]
-    made_by = {name: select for name in reads if name in tables and (select := tables[name].select) is not None}
+    made_by = {
+        name: select
+        for name in reads
+        if name in tables and (select := tables[name].select) is not None and tables[name].refresh != "kernel"
+    }
+    key = kernel_key(table.qualified) if table.refresh == "kernel" else table.primary_key
+    if not key:
+        return RefreshPlan("small table", ())
     return plan_refresh(
         table.select,
-        [c.name for c in table.columns],
-        table.primary_key,
+        table.select.named_selects,
+        key,
         {name: columns[name] for name in reads},
         made_by,
     )

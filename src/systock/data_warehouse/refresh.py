@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from systock.data_warehouse.compiled import CompiledTable, before, changed
 from systock.data_warehouse.engine.base import Engine
+from systock.data_warehouse.refresh_cost import run_kernel, values_stock
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,13 @@ class Refresh:
     def table(self, table: CompiledTable, *, exists: bool) -> None:
         """Refresh one table; `exists` tells whether an earlier run has filled it."""
         started = time.perf_counter()
+        if table.refresh == "kernel" and not values_stock(self.engine):
+            return
         if not exists:
-            self.engine.execute(f"INSERT INTO {table.qualified} {table.select}")
+            if table.refresh == "kernel":
+                run_kernel(self.engine, table.qualified, table.select, table.qualified)
+            else:
+                self.engine.execute(f"INSERT INTO {table.qualified} {table.select}")
             self.changes[table.qualified] = Change(everything=True)
             written = self._count(table.qualified)
             self._record(table, "built", written, written, 0, started)
@@ -70,7 +76,7 @@ class Refresh:
         sql = {"whole": "small table"} if table.refresh == "full" else self.sql.refresh(table)
         if sql["whole"] or any(self.changes[name].everything for name in moved):
             self.engine.expect_rows(self._count(table.qualified))
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, table.select)}")
+            self._make_fresh(table, table.select)
             touched, old, how = self._count("fresh"), table.qualified, "whole"
         else:
             how = "from the first touched instant" if table.refresh == "ledger" else "by key"
@@ -87,17 +93,29 @@ class Refresh:
             if name not in self.changes and name not in self._read_as_before:
                 self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {before(name)} AS SELECT * FROM {name}")
                 self._read_as_before.add(name)
-        found = sql.get("touched") or " UNION ".join(
-            f"({query})" for name in moved for query in self.sql.touched(table, name)
-        )
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {found}")
+        # One after the other: together they would hold the joins of all of them in memory at once.
+        first, *more = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found AS {first}")
+        for query in more:
+            self.engine.execute(f"INSERT INTO found {query}")
+        self.engine.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT * FROM found")
         touched = self._count("touched")
         self.engine.expect_rows(touched)
         if touched and "suffix" in sql:
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE ledger_suffix AS {sql['suffix']}")
-        for name in ("stale", "fresh") if touched else ():
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {self._typed(table, sql[name])}")
+        if touched:
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE stale AS {self._typed(table, sql['stale'])}")
+            self.engine.expect_rows(self._count("stale"))
+            self._make_fresh(table, sql["fresh"])
         return touched
+
+    def _make_fresh(self, table: CompiledTable, select: str) -> None:
+        """Fill `fresh` with the rows that a SELECT makes, by way of the kernel where the table has one."""
+        if table.refresh == "kernel":
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {table.qualified} LIMIT 0")
+            run_kernel(self.engine, table.qualified, select, "fresh")
+        else:
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, select)}")
 
     def _apply(self, table: CompiledTable, old: str) -> tuple[int, int]:
         """Write what differs between the old rows and `fresh`, and nothing else; remember it as the table's change."""

@@ -9,8 +9,11 @@ from sqlglot import exp
 
 from systock.errors import DefinitionError
 
-# build: written by the build itself (the meta tables); ledger: by the stock ledger; the others by their SELECT.
-REFRESH_KINDS = ("by key", "full", "ledger", "view", "build", "snapshot")
+# build: written by the build itself (the meta tables); ledger: by the stock ledger; kernel: by Python, from the rows of the SELECT, whose
+# columns are its own; the others by their SELECT.
+REFRESH_KINDS = ("by key", "full", "ledger", "kernel", "view", "build", "snapshot")
+#: The tables that a kernel makes (see refresh_cost).
+KERNEL_TABLES = ("gold.cost_group", "gold.stock_cost")
 HISTORY_KINDS = ("valid time", "corrections")
 TYPES = (
     "text", "boolean", "date", "time", "timestamp", "timestamptz", "integer", "bigint", "numeric(p, s)",

@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from systock.data_warehouse.portable_sql import PortableSql, parse_statements
 from systock.data_warehouse.table_file import (
     HISTORY_KINDS,
+    KERNEL_TABLES,
     REFRESH_KINDS,
     TYPES,
     Check,
@@ -64,7 +65,7 @@ class Reader:
         select, select_line = self._select(statements, rest, schema)
         self._check_kinds(kinds, select, line, schema, name)
         if select is not None:
-            self._check_output(select, columns, select_line)
+            self._check_output(select, columns, select_line, is_own=f"{schema}.{name}" not in KERNEL_TABLES)
         words = "\x1f".join(token.text for token in tokens)
         stated = f"{kinds.get('refresh', ('', 0))[0]}\x1e{kinds.get('history', ('', 0))[0]}\x1e{words}"
         return TableFile(
@@ -345,20 +346,27 @@ class Reader:
                 f"in a silver contract -- history: {' | '.join(HISTORY_KINDS)}.",
             )
         kind = kinds.get("refresh", ("", 0))[0]
-        if kind in ("by key", "full", "view") and select is None:
+        if kind in ("by key", "full", "kernel", "view") and select is None:
             raise self.fail(f"{schema}.{name} has no SELECT", line, "Put the SELECT that makes its rows below.")
+        if (kind == "kernel") != (f"{schema}.{name}" in KERNEL_TABLES):
+            raise self.fail(
+                f"{schema}.{name} states the refresh kind {kind!r}",
+                line,
+                f"{' and '.join(KERNEL_TABLES)} have the kind 'kernel', and no other table has.",
+            )
         if "history" in kinds and select is not None:
             raise self.fail(
                 f"the contract {schema}.{name} has a SELECT", line, "Contracts have none: mappings fill them."
             )
 
-    def _check_output(self, select: exp.Query, columns: Sequence[Column], line: int) -> None:
+    def _check_output(self, select: exp.Query, columns: Sequence[Column], line: int, *, is_own: bool) -> None:
+        """The SELECT names its columns; unless a kernel makes others of them (not is_own), they are the table's."""
         for projection in select.selects:
             if projection.is_star:
                 raise self.fail("the output is SELECT *", line, "Name its columns, in the order of the CREATE TABLE.")
         made = list(select.named_selects)
         wanted = [column.name for column in columns]
-        if made == wanted:
+        if made == wanted or not is_own:
             return
         twice = sorted({name for name in made if name and made.count(name) > 1})
         if twice:

@@ -25,6 +25,7 @@ from systock.etl_pipeline.silver_layer.versions import FOREVER
 from systock.pipeline_manager.definitions import Definitions
 from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
+from systock.quality.value_conservation import conserves_value
 
 #: The source under which snapshots land.
 SNAPSHOT_SOURCE = "systock"
@@ -94,7 +95,7 @@ class Build:
                 self.engine.execute(statement)
         project = self.definitions.settings.project
         self.engine.execute(f"""INSERT INTO meta.project VALUES ({literal(project.name)}, '{project.currency}', {literal(project.timezone)},
-            TIME '{project.business_day_cutover}', {project.retail_year_start_month}, DATE '{project.calendar_from}', DATE '{project.calendar_to}')""")
+            TIME '{project.business_day_cutover}', {project.retail_year_start_month}, '{project.cost_method}', DATE '{project.calendar_from}', DATE '{project.calendar_to}')""")
         for name, source in self.definitions.settings.sources.items():
             self.engine.execute(
                 f"INSERT INTO meta.source VALUES ('{name}', {source.moves_stock}, '{source.stock_starts}')"
@@ -311,7 +312,11 @@ class Build:
                         self.engine.execute(statement)
         self.progress.stage("check", None)
         changes = None if is_new else refresh.changes
-        built.checks = [*check_contracts(self.engine, stored, changes), *reconcile(self.engine, changes, zones)]
+        built.checks = [
+            *check_contracts(self.engine, stored, changes),
+            *reconcile(self.engine, changes, zones),
+            *conserves_value(self.engine, changes),
+        ]
         return refresh.done
 
     def _zones(self) -> list[str]:

@@ -121,6 +121,7 @@ def made(columns: str, select: str = "SELECT 1 AS a", header: str = "-- A row.\n
         (made("a integer -- a", header="-- A row.\n"), 2, "states no refresh kind"),
         (made("a integer -- a", header="-- refresh: full\n"), 1, "no sentence"),
         (made("a integer -- a", header="-- A row.\n\n-- refresh: sometimes\n"), 3, "unknown refresh kind 'sometimes'"),
+        (made("a integer -- a", header="-- A row.\n-- refresh: kernel\n"), 3, "states the refresh kind 'kernel'"),
         (made("a integer -- a", header="-- A.\n-- history: all\n"), 2, "unknown history kind"),
         (made("a integer -- a", header="-- A.\n-- history: corrections\n-- refresh: full\n"), 4, "both a refresh and"),
         (made("a integer -- a", header="-- A.\n-- history: corrections\n"), 3, "has a SELECT"),

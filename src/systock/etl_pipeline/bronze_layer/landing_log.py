@@ -246,14 +246,14 @@ class LandingLog:
         )
         return _batch(rows[0]) if rows else None
 
-    def latest_extraction(self, source: str, table: str) -> tuple[datetime, str] | None:
-        """Instant and content of a table's latest extraction, by what it states, not by when it landed."""
+    def latest_extraction(self, source: str, table: str) -> tuple[datetime, str, str] | None:
+        """Instant, batch id and content of a table's latest extraction, by what it states, not by when it landed."""
         rows = self._read(
-            "SELECT extracted_at, content_hash FROM batches WHERE source = ? AND table_name = ?"
-            " ORDER BY extracted_at DESC, content_hash DESC LIMIT 1",
+            "SELECT extracted_at, batch_id, content_hash FROM batches WHERE source = ? AND table_name = ?"
+            " ORDER BY extracted_at DESC, batch_id DESC LIMIT 1",
             (source, table),
         )
-        return (from_microseconds(rows[0][0]), rows[0][1]) if rows else None
+        return (from_microseconds(rows[0][0]), rows[0][1], rows[0][2]) if rows else None
 
     def parts(self) -> set[str]:
         """All parts that batches refer to."""

@@ -84,7 +84,7 @@ class Stage:
         self._since = time.monotonic()
         self._ids: set[str] = set()
         self._contents: dict[tuple[str, str, str], Batch] = {}
-        self._latest: dict[tuple[str, str], tuple[datetime, str] | None] = {}
+        self._latest: dict[tuple[str, str], tuple[datetime, str, str] | None] = {}
         self.written: list[int] = []
 
     # gathering
@@ -141,7 +141,7 @@ class Stage:
             if table not in self._latest:
                 self._latest[table] = self._log.latest_extraction(*table)
             latest = self._latest[table]
-            if latest is None or latest[1] != content_hash:
+            if latest is None or latest[2] != content_hash:
                 return None
         return self._contents.get((*table, content_hash)) or self._log.batch_of_content(*table, content_hash)
 
@@ -153,7 +153,7 @@ class Stage:
         if batch.repeat_of is None:
             self._contents.setdefault((*table, batch.content_hash), batch)
         if batch.mode == "full":
-            latest, this = self._latest.get(table), (batch.extracted_at, batch.content_hash)
+            latest, this = self._latest.get(table), (batch.extracted_at, batch.batch_id, batch.content_hash)
             self._latest[table] = max(latest, this) if latest else this
 
     def _read(self, batch: Batch, reader: FileReader) -> str | None:

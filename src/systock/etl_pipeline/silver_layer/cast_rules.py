@@ -81,7 +81,7 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         return f"CASE {usual} WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) END"
     if wanted == "timestamptz":
         usual = f"WHEN regexp_full_match({value}, '{day}T{clock}Z') AND {value} < '9999' THEN TRY_CAST({value} AS TIMESTAMPTZ)"
-        zoned = f"{iso} AND regexp_matches(substr({text}, 12), '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+        zoned = f"{iso} AND regexp_matches(substr({text}, 12), '(Z|z|[+-]((0[0-9]|1[0-7])(:?[0-5][0-9])?|18(:?00)?))$')"
         seconds = f"regexp_replace({text}, '^(.{{10}}.[0-9]{{2}}:[0-9]{{2}})([Zz+-])', '\\1:00\\2')"
         return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({seconds} AS TIMESTAMPTZ) END"
     return f"TRY_CAST({text} AS {target})"
@@ -110,7 +110,12 @@ def _cast_rule_name(value: str, given: str, wanted: str) -> str:
             "timestamptz": "no ISO timestamp with its offset (YYYY-MM-DDTHH:MM:SS+HH:MM)", "time": "no time (HH:MM:SS)",
             "boolean": "neither true nor false", "integer": "no whole number", "bigint": "no whole number",
         }.get(wanted, f"no {wanted}")  # fmt: skip
-        return literal(hint)
+        if wanted not in ("timestamp", "timestamptz"):
+            return literal(hint)
+        beyond = (
+            f"regexp_matches(trim(CAST({value} AS VARCHAR)), '^9999-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}')"
+        )
+        return f"CASE WHEN {beyond} THEN 'out of range: its year must be before 9999' ELSE {literal(hint)} END"
     text = f"CAST({value} AS VARCHAR)"
     return (
         f"CASE WHEN NOT regexp_full_match(trim({text}), '[0-9.eE+-]+') OR TRY_CAST({text} AS DOUBLE) IS NULL OR NOT isfinite(TRY_CAST({text} AS DOUBLE)) THEN 'no number' "

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from systock.data_warehouse.portable_sql import compile_sql
+from systock.data_warehouse.portable_sql import compile_sql, position
 from systock.data_warehouse.refresh_keys import plan_refresh
 from systock.data_warehouse.table_file import TableFile
+from systock.errors import DefinitionError
 from systock.etl_pipeline.silver_layer.mapping import RAW_EXTRAS, Mapping
 
 if TYPE_CHECKING:
@@ -81,8 +82,37 @@ def compile_mappings(
         }  # fmt: skip
         make = _row_wise if mapping.row_wise else _stored
         keys = {name: list(sources[mapping.source].tables[name].key) for name in mapping.raw_tables}
-        compiled.append(asdict(MappingSql(**common, **make(mapping, contracts[mapping.entity], columns, keys))))
+        try:
+            made = make(mapping, contracts[mapping.entity], columns, keys)
+        except DefinitionError as error:
+            raise _placed(error, mapping) from error
+        compiled.append(asdict(MappingSql(**common, **made)))
     return compiled
+
+
+def _placed(error: DefinitionError, mapping: Mapping) -> DefinitionError:
+    """The error with the mapping's file, and the line of the column that it names."""
+    told = error.what.lower()
+    named = (
+        column
+        for column in mapping.select.find_all(exp.Column)
+        if f"'{column.name.lower()}'" in told or told.endswith(f": {column.name.lower()}")
+    )
+    line = next((place[0] for place in map(position, named) if place), 1)
+    return DefinitionError(
+        error.what,
+        where=f"{'/'.join(mapping.path.parts[-3:])}:{line}",
+        todo=error.todo or "Correct the column, or write the name of its table or CTE before it.",
+    )
+
+
+def _small_letters(select: exp.Select) -> exp.Select:
+    """Columns and aliases in small letters, as raw columns are stored: engines fold case, also of quoted names."""
+    for identifier in select.find_all(exp.Identifier):
+        place = (type(identifier.parent), identifier.arg_key)
+        if place in {(exp.Column, "this"), (exp.Alias, "alias"), (exp.TableAlias, "columns"), (exp.Join, "using")}:
+            identifier.set("this", identifier.this.lower())
+    return select
 
 
 def _row_wise(
@@ -126,7 +156,7 @@ def over_stored_lines(
     mapping: Mapping, contract: TableFile, columns: MappingOf[str, list[str]], keys: MappingOf[str, list[str]]
 ) -> tuple[exp.Select, tuple[tuple[str, str, bool], ...], dict[str, list[str]]]:
     """The mapping with each row's place, its inputs as MappingSql has them, and the columns of each."""
-    select = _prefixed(mapping)
+    select = _small_letters(_prefixed(mapping))
     if contract.history == "valid time":
         # The driving table's lines stand with all their versions, joined ones as they are now.
         driving = f"{mapping.source}__{mapping.driving}"

@@ -233,13 +233,20 @@ def _all_extracts(engine: Engine, bronze: Path, table: StoredTable, known: Seque
             FROM with_absence
         )
         SELECT {first_content}, version_at, FALSE AS is_deleted,
-            _extracted_at, TIMESTAMPTZ '{now}' AS known_at, _batch_no, _row
+            _extracted_at, TIMESTAMPTZ '{now}' AS known_at, _batch_no, _row, position, said
         FROM flagged WHERE appears
         UNION ALL
-        SELECT {first_content}, e.extracted_at, TRUE, e.extracted_at, TIMESTAMPTZ '{now}', e.batch_no, f._row
+        SELECT {first_content}, e.extracted_at, TRUE, e.extracted_at, TIMESTAMPTZ '{now}', e.batch_no, f._row, e.position, NULL
         FROM flagged AS f JOIN extract_no AS e ON e.position = f.next_complete WHERE f.goes_after""")
+    # Of extracts that state one instant the last speaks; what only those before it said was never true.
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE extract_change AS
-        SELECT * FROM extract_change QUALIFY row_number() OVER (PARTITION BY {listed(versions.identity)} ORDER BY _extracted_at DESC) = 1""")
+        WITH last_of_instant AS (
+            SELECT * FROM extract_change QUALIFY row_number() OVER (PARTITION BY {key}, version_at ORDER BY position DESC) = 1
+        ), changed AS (
+            SELECT * FROM last_of_instant QUALIFY said IS DISTINCT FROM lag(said) OVER (PARTITION BY {key} ORDER BY position)
+        )
+        SELECT * EXCLUDE (position, said) FROM changed
+        QUALIFY row_number() OVER (PARTITION BY {listed(versions.identity)} ORDER BY position DESC) = 1""")
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE touched_identity AS
         SELECT DISTINCT {listed(versions.identity)}, TIMESTAMPTZ '{now}' AS known_at FROM {versions.name} WHERE known_to_at = {FOREVER}""")
     replace(engine, versions, "extract_change", "touched_identity")

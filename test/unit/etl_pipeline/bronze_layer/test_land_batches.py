@@ -155,6 +155,19 @@ def test_in_full_tables_only_the_latest_extraction_counts(tmp_path: Path) -> Non
     assert project.batches()[-1].repeat_of is None
 
 
+@pytest.mark.parametrize("files", [2, 5, 8])
+def test_of_full_extractions_of_one_instant_the_last_by_id_is_the_latest(tmp_path: Path, files: int) -> None:
+    project = Project(tmp_path, sales={"path": "in/*", "mode": "full"})
+    for number in range(files):
+        project.write(f"{number}.csv", f"id,p\n1,{number}\n", 1)
+    project.land()
+    last = max(project.batches(), key=lambda batch: batch.batch_id)
+    again = last.path.replace(".csv", "_again.csv").removeprefix("in/")
+    project.write(again, f"id,p\n1,{last.path[3]}\n", 2)
+    project.land()
+    assert project.batches()[-1].repeat_of == last.no
+
+
 def test_full_extractions_of_one_landing_are_taken_in_their_order(tmp_path: Path) -> None:
     project = Project(tmp_path, sales={"path": "in/*", "mode": "full"})
     project.write("c.csv", "id,p\n1,5\n", 1)

@@ -33,7 +33,8 @@ CREATE TABLE gold.fact_sale_line (
     discount_amount            numeric(18, 4) NOT NULL,    -- discount of the line, tax excluded, in currency_code, signed like quantity
     net_amount                 numeric(18, 4) NOT NULL,    -- after discount, tax excluded, in currency_code
     tax_amount                 numeric(18, 4) NOT NULL,    -- tax on net_amount, in currency_code; paid is net_amount + tax_amount
-    cost_amount                numeric(18, 4),             -- quantity at the standard cost at sold_at, in currency_code; NULL = not known
+    cost_amount                numeric(18, 4),             -- what the goods cost, in currency_code: by gold.stock_cost where the line moves
+                                                           -- stock, else at the standard cost at sold_at; NULL = not known
     exchange_rate              numeric(18, 8) NOT NULL,    -- project currency per unit of currency_code on business_date; 1 when they are
                                                            -- equal
     reporting_gross_amount     numeric(18, 4) NOT NULL,    -- gross_amount in the project's currency
@@ -53,7 +54,8 @@ CREATE TABLE gold.fact_sale_line (
 -- Tax: a price that excludes it: gross = quantity x price, net = gross - discount, the tax beside it. A price that includes it:
 --   quantity x price - discount is what was paid, net = paid - tax; the discount, stated with its tax, loses the tax's share
 --   (x net / paid), and gross = net + discount. So gross, discount and net are all without tax.
--- Cost: standard cost per base unit x quantity, from the product's currency through the project's into the line's where they differ.
+-- Cost: that of the line's own entry in gold.stock_cost, if its source moves stock; else, and under cost_method 'standard', standard cost
+--   per base unit x quantity. From the product's currency through the project's into the line's where they differ.
 -- Held back, listed in gold.unconverted_line until it heals: a unit without conversion, a currency without rate, a date out of the calendar.
 WITH located_line AS (
     SELECT
@@ -84,6 +86,9 @@ WITH located_line AS (
         line.original_sale_id,
         line.original_line_no,
         line.employee_id,
+        posting.ledger_entry_key IS NOT NULL AS is_posted,
+        -posting.cost_amount AS posted_cost_amount,
+        posting.currency_code AS posted_currency_code,
         project.currency_code AS project_currency_code,
         project.timezone AS project_timezone,
         project.business_day_cutover AS project_cutover,
@@ -95,6 +100,12 @@ WITH located_line AS (
         ON place.source_name = line.location_source_name
         AND place.location_id = line.location_id
         AND place.is_latest
+    LEFT JOIN gold.stock_cost AS posting
+        ON posting.source_name = line.source_name
+        AND posting.entry_id = line.sale_id
+        AND posting.entry_line_no = line.line_no
+        AND posting.entity = 'sale_line'
+        AND posting.posting_no = 0
 ),
 
 dated_line AS (
@@ -131,6 +142,9 @@ dated_line AS (
         line.original_sale_id,
         line.original_line_no,
         line.employee_id,
+        line.is_posted,
+        line.posted_cost_amount,
+        line.posted_currency_code,
         line.project_currency_code,
         line.calendar_from_date,
         line.calendar_to_date
@@ -177,7 +191,9 @@ measured_line AS (
         line.project_currency_code,
         CASE WHEN line.currency_code = line.project_currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate,
         article.standard_cost_amount,
-        article.currency_code AS cost_currency_code,
+        line.is_posted,
+        line.posted_cost_amount,
+        COALESCE(line.posted_currency_code, article.currency_code) AS cost_currency_code,
         line.channel,
         line.promotion_id,
         line.original_sale_id,
@@ -243,7 +259,10 @@ converted_line AS (
         line.project_currency_code,
         line.exchange_rate,
         line.cost_currency_code,
-        mul(line.quantity_units, line.standard_cost_amount, 4) AS standard_cost_amount,
+        CASE
+            WHEN line.is_posted THEN line.posted_cost_amount
+            ELSE mul(line.quantity_units, line.standard_cost_amount, 4)
+        END AS own_cost_amount,
         CASE
             WHEN line.cost_currency_code = line.project_currency_code THEN 1
             WHEN line.cost_currency_code = line.currency_code THEN line.exchange_rate
@@ -290,8 +309,8 @@ SELECT
     line.net_amount,
     line.tax_amount,
     CASE
-        WHEN line.cost_currency_code = line.currency_code THEN line.standard_cost_amount
-        ELSE safe_div(mul(line.standard_cost_amount, line.cost_exchange_rate, 4), line.exchange_rate, 4)
+        WHEN line.cost_currency_code = line.currency_code THEN line.own_cost_amount
+        ELSE safe_div(mul(line.own_cost_amount, line.cost_exchange_rate, 4), line.exchange_rate, 4)
     END AS cost_amount,
     line.exchange_rate,
     mul(line.net_amount + line.discount_amount, line.exchange_rate, 4) AS reporting_gross_amount,
@@ -299,7 +318,7 @@ SELECT
     - mul(line.net_amount, line.exchange_rate, 4) AS reporting_discount_amount,
     mul(line.net_amount, line.exchange_rate, 4) AS reporting_net_amount,
     mul(line.tax_amount, line.exchange_rate, 4) AS reporting_tax_amount,
-    mul(line.standard_cost_amount, line.cost_exchange_rate, 4) AS reporting_cost_amount,
+    mul(line.own_cost_amount, line.cost_exchange_rate, 4) AS reporting_cost_amount,
     line.promotion_id,
     line.original_sale_id,
     line.original_line_no,

@@ -21,10 +21,11 @@ CREATE TABLE gold.fact_stock_count (
     counted_units             numeric(18, 3) NOT NULL,    -- found, in base units
     variance_units            numeric(18, 3),             -- counted - book: negative is a loss; NULL where the book was not known
     currency_code             text,                       -- ISO 4217 of the product's cost, of variance_amount
-    variance_amount           numeric(18, 4),             -- variance_units at the standard cost at counted_at; NULL = not known
+    variance_amount           numeric(18, 4),             -- what it adds to the value of the stock: variance_units at its cost; NULL = not known
     reporting_variance_amount numeric(18, 4)              -- variance_amount in the project's currency at the rate of business_date
 );
 
+-- By moving average and FIFO the variance is worth what its posting in gold.stock_cost says, by standard cost that at counted_at.
 WITH counted AS (
     SELECT
         entry.ledger_entry_key,
@@ -43,9 +44,15 @@ WITH counted AS (
         balance.balance_before_units,
         entry.counted_units,
         balance.variance_units,
-        CASE WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code END AS currency_code,
-        mul(balance.variance_units, article.standard_cost_amount, 4) AS variance_amount,
-        CASE WHEN article.currency_code = project.currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate
+        CASE
+            WHEN project.cost_method = 'standard' THEN mul(balance.variance_units, article.standard_cost_amount, 4)
+            WHEN balance.variance_units IS NOT NULL THEN posting.cost_amount
+        END AS variance_amount,
+        CASE
+            WHEN posting.currency_code IS NOT NULL THEN posting.currency_code
+            WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code
+        END AS currency_code,
+        project.currency_code AS project_currency_code
     FROM gold.stock_entry AS entry
     INNER JOIN gold.stock_ledger AS balance
         ON balance.ledger_entry_key = entry.ledger_entry_key
@@ -58,30 +65,36 @@ WITH counted AS (
         ON place.location_durable_key = entry.location_durable_key
         AND place.valid_from_at <= entry.occurred_at
         AND place.superseded_at > entry.occurred_at
-    LEFT JOIN gold.exchange_rate_day AS rate
-        ON rate.currency_code = article.currency_code
-        AND rate.rate_date = entry.business_date
+    LEFT JOIN gold.stock_cost AS posting
+        ON posting.ledger_entry_key = entry.ledger_entry_key
+        AND posting.posting_no = 0
     WHERE entry.entry_kind = 'count'
 )
 
 SELECT
-    ledger_entry_key AS stock_count_key,
-    source_name,
-    entry_id AS count_id,
-    count_kind,
-    product_key,
-    product_durable_key,
-    product_id,
-    location_key,
-    location_durable_key,
-    location_id,
-    stock_status,
-    occurred_at AS counted_at,
-    business_date,
-    balance_before_units AS book_units,
-    counted_units,
-    variance_units,
-    currency_code,
-    variance_amount,
-    mul(variance_amount, exchange_rate, 4) AS reporting_variance_amount
-FROM counted;
+    counted.ledger_entry_key AS stock_count_key,
+    counted.source_name,
+    counted.entry_id AS count_id,
+    counted.count_kind,
+    counted.product_key,
+    counted.product_durable_key,
+    counted.product_id,
+    counted.location_key,
+    counted.location_durable_key,
+    counted.location_id,
+    counted.stock_status,
+    counted.occurred_at AS counted_at,
+    counted.business_date,
+    counted.balance_before_units AS book_units,
+    counted.counted_units,
+    counted.variance_units,
+    counted.currency_code,
+    counted.variance_amount,
+    mul(
+        counted.variance_amount,
+        CASE WHEN counted.currency_code = counted.project_currency_code THEN 1 ELSE rate.exchange_rate END, 4
+    ) AS reporting_variance_amount
+FROM counted
+LEFT JOIN gold.exchange_rate_day AS rate
+    ON rate.currency_code = counted.currency_code
+    AND rate.rate_date = counted.business_date;

@@ -24,8 +24,8 @@ CREATE TABLE gold.fact_stock_movement (
     quantity_units                numeric(18, 3) NOT NULL,     -- signed, in the product's base unit
     on_hand_after_units           numeric(18, 3),              -- balance after it, in base units; NULL = not known. Never summed over time
     currency_code                 text,                        -- ISO 4217 of the product's cost, of the two amounts below
-    cost_amount                   numeric(18, 4),              -- quantity_units at the standard cost at occurred_at; NULL = not known
-    value_after_amount            numeric(18, 4),              -- on_hand_after_units at that cost; NULL = not known. Never summed over time
+    cost_amount                   numeric(18, 4),              -- what it adds to the value of the stock, signed; NULL = not known
+    value_after_amount            numeric(18, 4),              -- value of the stock after it; NULL = not known. Never summed over time
     reporting_cost_amount         numeric(18, 4),              -- cost_amount in the project's currency at the rate of business_date
     reporting_value_after_amount  numeric(18, 4),              -- value_after_amount in the project's currency at the rate of business_date
     unit_cost_amount              numeric(18, 6),              -- cost per base unit that the document states, in unit_cost_currency_code
@@ -37,7 +37,9 @@ CREATE TABLE gold.fact_stock_movement (
 );
 
 -- Values are in the product's own currency, which no change of rates moves, and beside it in the project's at the day's rate.
--- Cost in the gap after a product's deletion is the last known.
+-- By moving average and FIFO they are those of the movement's own posting in gold.stock_cost: what else it caused, a variance or the
+-- cost of goods moved on, is there alone. By standard cost they are units x the standard cost at occurred_at; in the gap after a
+-- product's deletion that is the last known.
 WITH movement AS (
     SELECT
         entry.ledger_entry_key,
@@ -57,10 +59,19 @@ WITH movement AS (
         entry.business_date,
         entry.quantity_units,
         balance.balance_after_units,
-        CASE WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code END AS currency_code,
-        mul(entry.quantity_units, article.standard_cost_amount, 4) AS cost_amount,
-        mul(balance.balance_after_units, article.standard_cost_amount, 4) AS value_after_amount,
-        CASE WHEN article.currency_code = project.currency_code THEN 1 ELSE rate.exchange_rate END AS exchange_rate,
+        CASE
+            WHEN project.cost_method = 'standard' THEN mul(entry.quantity_units, article.standard_cost_amount, 4)
+            ELSE posting.cost_amount
+        END AS cost_amount,
+        CASE
+            WHEN project.cost_method = 'standard' THEN mul(balance.balance_after_units, article.standard_cost_amount, 4)
+            ELSE posting.value_after_amount
+        END AS value_after_amount,
+        CASE
+            WHEN posting.currency_code IS NOT NULL THEN posting.currency_code
+            WHEN article.standard_cost_amount IS NOT NULL THEN article.currency_code
+        END AS currency_code,
+        project.currency_code AS project_currency_code,
         entry.unit_cost_amount,
         entry.cost_currency_code,
         entry.lot_id,
@@ -79,9 +90,9 @@ WITH movement AS (
         ON place.location_durable_key = entry.location_durable_key
         AND place.valid_from_at <= entry.occurred_at
         AND place.superseded_at > entry.occurred_at
-    LEFT JOIN gold.exchange_rate_day AS rate
-        ON rate.currency_code = article.currency_code
-        AND rate.rate_date = entry.business_date
+    LEFT JOIN gold.stock_cost AS posting
+        ON posting.ledger_entry_key = entry.ledger_entry_key
+        AND posting.posting_no = 0
     WHERE entry.entry_kind = 'movement'
 )
 
@@ -107,8 +118,14 @@ SELECT
     movement.currency_code,
     movement.cost_amount,
     movement.value_after_amount,
-    mul(movement.cost_amount, movement.exchange_rate, 4) AS reporting_cost_amount,
-    mul(movement.value_after_amount, movement.exchange_rate, 4) AS reporting_value_after_amount,
+    mul(
+        movement.cost_amount,
+        CASE WHEN movement.currency_code = movement.project_currency_code THEN 1 ELSE rate.exchange_rate END, 4
+    ) AS reporting_cost_amount,
+    mul(
+        movement.value_after_amount,
+        CASE WHEN movement.currency_code = movement.project_currency_code THEN 1 ELSE rate.exchange_rate END, 4
+    ) AS reporting_value_after_amount,
     movement.unit_cost_amount,
     movement.cost_currency_code AS unit_cost_currency_code,
     movement.lot_id,
@@ -117,4 +134,7 @@ SELECT
     movement.transfer_id
 FROM movement
 LEFT JOIN gold.dim_movement_kind AS kind
-    ON kind.movement_kind = movement.movement_kind;
+    ON kind.movement_kind = movement.movement_kind
+LEFT JOIN gold.exchange_rate_day AS rate
+    ON rate.currency_code = movement.currency_code
+    AND rate.rate_date = movement.business_date;

@@ -28,7 +28,9 @@ CREATE TABLE gold.stock_entry (
     starts_at_zero       boolean        NOT NULL,                         -- a movement of a source whose stock starts at zero
     unit_cost_amount     numeric(18, 6),                                  -- cost per base unit that the document states, in
                                                                           -- cost_currency_code
-    cost_currency_code   text,                                            -- ISO 4217 of unit_cost_amount
+    value_amount         numeric(18, 4),                                  -- what a revaluation adds, in cost_currency_code
+    cost_currency_code   text,                                            -- ISO 4217 of unit_cost_amount and value_amount
+    original_entry_key   uuid,                                            -- of a return: the entry of the sale that it gives back
     lot_id               text,                                            -- lot or batch of the goods
     expiry_date          date,                                            -- best before
     document_id          text,                                            -- the paper behind it
@@ -62,7 +64,9 @@ WITH posting AS (
         movement.quantity,
         movement.unit,
         movement.unit_cost_amount,
+        movement.value_amount,
         COALESCE(movement.currency_code, project.currency_code) AS cost_currency_code,
+        CAST(NULL AS uuid) AS original_entry_key,
         movement.lot_id,
         movement.expiry_date,
         movement.document_id,
@@ -89,7 +93,12 @@ WITH posting AS (
         -line.quantity AS quantity,
         line.unit,
         CAST(NULL AS numeric(18, 6)) AS unit_cost_amount,
+        CAST(NULL AS numeric(18, 4)) AS value_amount,
         CAST(NULL AS text) AS cost_currency_code,
+        CASE
+            WHEN line.quantity < 0 AND line.original_sale_id IS NOT NULL AND line.original_line_no IS NOT NULL
+                THEN fact_key('sale_line', line.source_name, line.original_sale_id, line.original_line_no)
+        END AS original_entry_key,
         CAST(NULL AS text) AS lot_id,
         CAST(NULL AS date) AS expiry_date,
         CAST(NULL AS text) AS document_id,
@@ -126,7 +135,9 @@ WITH posting AS (
         counted.quantity,
         counted.unit,
         CAST(NULL AS numeric(18, 6)) AS unit_cost_amount,
+        CAST(NULL AS numeric(18, 4)) AS value_amount,
         CAST(NULL AS text) AS cost_currency_code,
+        CAST(NULL AS uuid) AS original_entry_key,
         CAST(NULL AS text) AS lot_id,
         CAST(NULL AS date) AS expiry_date,
         CAST(NULL AS text) AS document_id,
@@ -164,7 +175,9 @@ timed_posting AS (
         posting.quantity,
         posting.unit,
         posting.unit_cost_amount,
+        posting.value_amount,
         posting.cost_currency_code,
+        posting.original_entry_key,
         posting.lot_id,
         posting.expiry_date,
         posting.document_id,
@@ -208,7 +221,9 @@ dated_posting AS (
         posting.quantity,
         posting.unit,
         posting.unit_cost_amount,
+        posting.value_amount,
         posting.cost_currency_code,
+        posting.original_entry_key,
         posting.lot_id,
         posting.expiry_date,
         posting.document_id,
@@ -253,7 +268,9 @@ measured_posting AS (
             WHEN article.base_unit IS NULL THEN 1
         END AS base_units,
         posting.unit_cost_amount,
+        posting.value_amount,
         posting.cost_currency_code,
+        posting.original_entry_key,
         posting.lot_id,
         posting.expiry_date,
         posting.document_id,
@@ -300,7 +317,11 @@ SELECT
     posting.is_stocked,
     COALESCE(posting.entry_kind = 'movement' AND source.stock_starts = 'zero', FALSE) AS starts_at_zero,
     CAST(safe_div(posting.unit_cost_amount, posting.base_units, 6) AS numeric(18, 6)) AS unit_cost_amount,
-    CASE WHEN posting.unit_cost_amount IS NOT NULL THEN posting.cost_currency_code END AS cost_currency_code,
+    posting.value_amount,
+    CASE
+        WHEN posting.unit_cost_amount IS NOT NULL OR posting.value_amount IS NOT NULL THEN posting.cost_currency_code
+    END AS cost_currency_code,
+    posting.original_entry_key,
     posting.lot_id,
     posting.expiry_date,
     posting.document_id,

@@ -16,7 +16,7 @@ CREATE TABLE serve.sales_daily (
     returns_amount              numeric(18, 4) NOT NULL, -- paid back for returns, positive, without tax
     net_amount                  numeric(18, 4) NOT NULL, -- gross - discounts - returns, without tax
     tax_amount                  numeric(18, 4) NOT NULL, -- tax on net_amount
-    cost_amount                 numeric(18, 4),          -- standard cost of the net units whose cost is known
+    cost_amount                 numeric(18, 4),          -- cost of the net units, as gold.fact_sale_line has it, where known
     costed_net_amount           numeric(18, 4) NOT NULL, -- net_amount of the lines whose cost is known
     margin_amount               numeric(18, 4),          -- costed_net_amount - cost_amount; NULL when no cost is known
     margin_ratio                numeric(18, 4),          -- margin_amount / costed_net_amount

@@ -8,7 +8,7 @@ CREATE TABLE serve.stock_daily (
     product_id             text           NOT NULL, -- what
     location_id            text           NOT NULL, -- where
     on_hand_units          numeric(18, 3) NOT NULL, -- at the end of the day, in base units. Never summed over days: average it
-    value_amount           numeric(18, 4),          -- at the standard cost of that day, in currency_code. Never summed over days
+    value_amount           numeric(18, 4),          -- by cost_method, in currency_code. Never summed over days
     currency_code          text,                    -- ISO 4217 of value_amount
     reporting_value_amount numeric(18, 4),          -- value_amount in the project's currency at the day's rate. Never summed over days
     PRIMARY KEY (business_date, product_durable_key, location_durable_key, stock_status)

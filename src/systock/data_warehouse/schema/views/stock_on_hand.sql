@@ -11,9 +11,9 @@ CREATE TABLE serve.stock_on_hand (
     is_known               boolean        NOT NULL, -- is there an anchor (count, level, opening, zero start) to reckon from?
     on_hand_units          numeric(18, 3),          -- sum of movements since the last anchor + the anchor, in base units; NULL = not known
     since_date             date,                    -- first business day with this stock and this cost
-    standard_cost_amount   numeric(18, 6),          -- per base unit, in currency_code
+    unit_cost_amount       numeric(18, 6),          -- per base unit, in currency_code
     currency_code          text,                    -- ISO 4217 of the cost and the value
-    value_amount           numeric(18, 4),          -- on_hand_units x standard_cost_amount, in currency_code
+    value_amount           numeric(18, 4),          -- what it is worth by cost_method, in currency_code
     reporting_value_amount numeric(18, 4),          -- value_amount in the project's currency at the rate of the last day with any fact
     PRIMARY KEY (product_durable_key, location_durable_key, stock_status)
 );
@@ -60,7 +60,7 @@ SELECT
     latest.on_hand_units IS NOT NULL AS is_known,
     latest.on_hand_units,
     latest.from_date AS since_date,
-    latest.standard_cost_amount,
+    latest.unit_cost_amount,
     latest.currency_code,
     latest.value_amount,
     mul(

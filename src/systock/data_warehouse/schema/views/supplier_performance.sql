@@ -9,7 +9,8 @@ CREATE TABLE serve.supplier_performance (
                                                          -- last day with any fact
     lines_without_due_date   bigint         NOT NULL,    -- lines without any day of delivery: never due
     on_order_lines           bigint         NOT NULL,    -- lines of which something is still expected
-    reporting_ordered_amount numeric(18, 4) NOT NULL,    -- of the lines whose cost and rate are known, in the project's currency
+    reporting_ordered_amount numeric(18, 4),             -- of the lines whose cost and rate are known, in the project's currency; NULL =
+                                                         -- of none
     due_units                numeric(18, 3) NOT NULL,    -- ordered on the lines due, each product in its base unit
     filled_units             numeric(18, 3) NOT NULL,    -- the smaller of accepted and ordered, summed over the lines due
     fill_ratio               numeric(18, 4),             -- filled_units / due_units; NULL without a line due
@@ -94,7 +95,7 @@ SELECT
     CAST(supplier.due_lines AS bigint) AS due_lines,
     CAST(supplier.lines_without_due_date AS bigint) AS lines_without_due_date,
     CAST(supplier.on_order_lines AS bigint) AS on_order_lines,
-    CAST(COALESCE(supplier.ordered_amount, 0) AS numeric(18, 4)) AS reporting_ordered_amount,
+    CAST(supplier.ordered_amount AS numeric(18, 4)) AS reporting_ordered_amount,
     CAST(supplier.due_units AS numeric(18, 3)) AS due_units,
     CAST(supplier.filled_units AS numeric(18, 3)) AS filled_units,
     safe_div(supplier.filled_units, supplier.due_units, 4) AS fill_ratio,

@@ -16,6 +16,8 @@ CREATE TABLE silver.stock_movement (
     unit                 text,                                                -- omitted: the product's base unit
     unit_cost_amount     numeric(18, 6) CHECK (unit_cost_amount >= 0),        -- per unit, where known
     currency_code        text           CHECK (length(currency_code) = 3),    -- ISO 4217; omitted: the project's currency
+    value_amount         numeric(18, 4) CHECK (abs(value_amount) < 10000000000000), -- what a revaluation adds to the goods of its document, else
+                                                                          -- to all that is there
     stock_status         text           NOT NULL DEFAULT 'sellable'
         CHECK (stock_status IN ('sellable', 'damaged', 'hold')),              -- which stock it moves
     lot_id               text,                                                -- lot or batch of the goods
@@ -34,5 +36,6 @@ CREATE TABLE silver.stock_movement (
         WHEN 'production_out' THEN quantity <= 0
         WHEN 'write_off' THEN quantity <= 0
         WHEN 'revaluation' THEN quantity = 0 ELSE TRUE END),
-    CHECK (abs(quantity) < 10000000)
+    CHECK (abs(quantity) < 10000000),
+    CHECK (value_amount IS NULL OR movement_kind = 'revaluation')
 );

@@ -1,0 +1,199 @@
+"""Stock valued again in the touched cost groups alone equals stock valued from the beginning, and value is conserved all the way."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from sql.case_runner import DEFAULTS, VERSION, table_files
+from systock.data_warehouse import refresh_cost
+from systock.data_warehouse.compiled import (
+    CompiledTable,
+    compile_refresh,
+    compile_table,
+    compile_touched,
+    plan_of,
+    read_compiled,
+)  # fmt: skip
+from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.refresh import Change, Refresh
+from systock.data_warehouse.refresh_keys import RefreshPlan
+from systock.quality.value_conservation import conserves_value
+
+FILES = table_files()
+COLUMNS = {
+    name: [*(c.name for c in file.columns), *(VERSION if file.schema == "silver" else ())]
+    for name, file in FILES.items()
+}
+INPUTS = ("gold.dim_product", "gold.exchange_rate_day", "gold.stock_entry")
+MADE = (
+    "gold.stock_ledger", "gold.cost_group", "gold.stock_cost", "gold.fact_stock_movement", "gold.fact_stock_count", "gold.fact_stock_interval",
+)  # fmt: skip
+ORDER = ("opening", "receipt", "transfer_in", "production_in", "customer_return", "transfer_out", "production_out", "sale", "adjustment", "revaluation")  # fmt: skip
+OUT = ("transfer_out", "production_out", "sale")
+FOREVER = "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
+
+
+@cache
+def compiled(name: str) -> CompiledTable:
+    table = read_compiled(compile_table(FILES[name]))
+    staged = name.replace(".", "_") + "_staged"
+    return replace(table, refresh="full", select=f"SELECT * FROM {staged}", reads=(staged,)) if name in INPUTS else table  # fmt: skip
+
+
+@cache
+def plan(name: str) -> RefreshPlan:
+    return plan_of(FILES[name], FILES, COLUMNS)
+
+
+class Compiled:
+    """The compiled SQL, as a run has it."""
+
+    @staticmethod
+    @cache
+    def refresh(table: CompiledTable) -> dict[str, Any]:
+        return compile_refresh(FILES[table.qualified], plan(table.qualified), ())
+
+    @staticmethod
+    @cache
+    def touched(table: CompiledTable, moved: str) -> list[str]:
+        return compile_touched(FILES[table.qualified], plan(table.qualified), moved, ())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry; its number is its identity, so that an edit moves or changes it."""
+
+    number: int
+    product: int
+    place: int
+    hour: int
+    kind: str
+    units: int
+    cost: int | None
+    amount: int
+    paper: str | None
+    gives_back: int
+
+    def row(self, zero_start: bool) -> str:
+        """As values of gold.stock_entry."""
+        is_count, late = self.kind == "count", self.kind == "revaluation"
+        at = f"TIMESTAMPTZ '2024-05-01 00:00:00+00' + INTERVAL {6 * self.hour} HOUR"
+        units = 0 if late or is_count else -abs(self.units) if self.kind in OUT else self.units
+        cost = "NULL" if self.cost is None or is_count or late else str(self.cost)
+        paper = "NULL" if self.paper is None else repr(self.paper)
+        back = f"'{uuid.UUID(int=self.gives_back)}'" if self.kind == "customer_return" else "NULL"
+        return (
+            f"('{uuid.UUID(int=self.number)}', '{'count' if is_count else 'movement'}', '{'stock_count' if is_count else 'stock_movement'}', "
+            f"'erp', '{self.number}', NULL, {self.product}, 'erp', 'P{self.product}', {self.place}, 'erp', 'S{self.place}', 'sellable', {at}, "
+            f"CAST({at} AS DATE), {1000 if is_count else ORDER.index(self.kind)}, {'NULL' if is_count else repr(self.kind)}, "
+            f"{repr('physical') if is_count else 'NULL'}, {units}, {abs(self.units) if is_count else 'NULL'}, TRUE, {zero_start and not is_count}, "
+            f"{cost}, {self.amount if late else 'NULL'}, {repr('USD') if self.number % 3 == 0 else repr('EUR')}, {back}, NULL, NULL, {paper}, {paper})"
+        )
+
+
+def entries(draw: Any) -> dict[int, Entry]:
+    found = draw(st.lists(st.builds(
+        Entry, st.integers(1, 25), st.integers(1, 4), st.integers(1, 2), st.integers(0, 20), st.sampled_from([*ORDER, "count"]),
+        st.integers(1, 6), st.none() | st.integers(1, 9), st.integers(-9, 30), st.sampled_from(["T", "T", "U", None]), st.integers(1, 25),
+    ), max_size=16))  # fmt: skip
+    return {entry.number: entry for entry in found}
+
+
+def versions(draw: Any) -> list[str]:
+    """Each product as no, one or two versions, some in another currency."""
+    rows = []
+    for product in range(1, 5):
+        days = draw(st.sampled_from([[], [1], [1, 3]]))
+        for number, day in enumerate(days):
+            end = f"TIMESTAMPTZ '2024-05-{days[1]:02} 00:00:00+00'" if number + 1 < len(days) else FOREVER
+            begin = "TIMESTAMPTZ '1900-01-01 00:00:00+00'" if number == 0 else f"TIMESTAMPTZ '2024-05-{day:02} 00:00:00+00'"  # fmt: skip
+            standard, currency = draw(st.sampled_from(["NULL", "3", "5"])), draw(st.sampled_from(["EUR", "EUR", "USD"]))
+            last = number + 1 == len(days)
+            rows.append(f"({10 * product + number}, {product}, 'erp', 'P{product}', {standard}, '{currency}', TRUE, {begin}, {end}, {end}, {last}, {last})")  # fmt: skip
+    return rows
+
+
+VERSION_COLUMNS = """product_key, product_durable_key, source_name, product_id, standard_cost_amount, currency_code, is_stocked,
+    valid_from_at, valid_to_at, superseded_at, is_current, is_latest"""
+
+
+def stage(
+    engine: DuckDBEngine, state: dict[int, Entry], products: list[str], rates: list[int], zero_start: bool
+) -> None:
+    """Put a state of the inputs where the tables read it."""
+    for name, columns, rows in (
+        ("stock_entry", "", [entry.row(zero_start) for entry in state.values()]),
+        ("dim_product", f"({VERSION_COLUMNS})", products),
+        ("exchange_rate_day", "", [f"('USD', DATE '2024-05-01' + {day}, {rate} / 10, DATE '2024-05-01', FALSE)" for day, rate in enumerate(rates)]),
+    ):  # fmt: skip
+        engine.execute(f"DELETE FROM gold_{name}_staged")
+        if rows:
+            engine.execute(f"INSERT INTO gold_{name}_staged {columns} VALUES {', '.join(rows)}")
+
+
+def follow(engine: DuckDBEngine, *, exists: bool) -> Refresh:
+    """Refresh all tables, in their order; only what changed moves, as in a run."""
+    refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
+    if not exists:
+        for name in (*INPUTS, *MADE):
+            engine.execute(f"DELETE FROM {name}")
+    for name in (*INPUTS, *MADE):
+        refresh.table(compiled(name), exists=exists)
+    assert [check for check in conserves_value(engine, refresh.changes) if not check.passed] == []
+    return refresh
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDBEngine]:
+    with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
+        for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", *INPUTS, *MADE):
+            for statement in engine.create_table_sql(FILES[name]):
+                engine.execute(statement)
+        for name in INPUTS:
+            columns = ", ".join(f"{c.name} {c.type}" for c in FILES[name].columns)
+            engine.execute(f"CREATE TABLE {name.replace('.', '_')}_staged ({columns})")
+        values = DEFAULTS["meta.project"]
+        engine.execute(f"INSERT INTO meta.project ({', '.join(values)}) VALUES ({', '.join(values.values())})")
+        yield engine
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@given(data=st.data())
+def test_touched_groups_equal_all(engine: DuckDBEngine, method: str, data: st.DataObject) -> None:
+    engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
+    zero_start = data.draw(st.booleans())
+    state, products, rates = entries(data.draw), versions(data.draw), [8] * 6
+    stage(engine, state, products, rates, zero_start)
+    follow(engine, exists=False)
+    for _ in range(data.draw(st.integers(1, 2))):
+        gone = data.draw(st.sets(st.integers(1, 25), max_size=2))
+        state = {number: e for number, e in {**state, **entries(data.draw)}.items() if number not in gone}
+        products = versions(data.draw) if data.draw(st.booleans()) else products
+        rates = data.draw(st.sampled_from([rates, [8, 8, 9, 9, 9, 9], [8, 8]]))
+        stage(engine, state, products, rates, zero_start)
+        for done in follow(engine, exists=True).done:
+            event(f"{done.table} {done.how} {'written' if done.written else 'same'}")
+    refreshed = {name: engine.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in MADE}
+    follow(engine, exists=False)
+    for name in MADE:
+        assert refreshed[name] == engine.rows(f"SELECT * FROM {name} ORDER BY ALL"), name
+
+
+def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:
+    engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
+    state = {n: Entry(n, 1 + n % 4, 1, n // 2, "receipt", 1, 2, 0, None, 0) for n in range(1, 25)}
+    stage(engine, state, [], [], True)
+    follow(engine, exists=False)
+    stage(engine, {**state, 25: Entry(25, 1, 1, 7, "receipt", 2, 2, 0, None, 0)}, [], [], True)
+    done = {part.table: part for part in follow(engine, exists=True).done}["gold.stock_cost"]
+    # product 1 has its receipts at hours 2, 4, 6, 8, 10 and 12: from the new one at 7 on, three have another value after them
+    assert (done.how, done.touched, done.written, done.removed) == ("by key", 1, 4, 3)
