@@ -165,7 +165,7 @@ def test_a_scheduler_asked_to_stop_ends_its_run_first(tmp_path: Path) -> None:
         assert err.rstrip().endswith("Stopped.") and "published" in err
         assert [run["status"] for run in state.runs(9)] == ["published"]
         assert state.ticks()[DAY_CLOSE].done_until > datetime.now(UTC) - timedelta(minutes=2)
-    assert len(closes(project)) == 4
+    assert len(closes(project)) == 6  # two days, three kinds
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
