@@ -18,7 +18,7 @@ DAY = "2024-03-29T10:00:00+00:00"
 CHANGED = "2024-03-30T10:00:00+00:00"
 SALES = "incoming/pos_sales_"
 PAID = """SELECT receipt AS sale_id, '1' AS tender_no, 'cash' AS tender_method,
-    CAST(SUM(CAST(price AS numeric(18, 4))) AS text) AS amount FROM bronze.pos__sales GROUP BY receipt
+    CAST(CAST(SUM(try_number(price)) AS numeric(18, 4)) AS text) AS amount FROM bronze.pos__sales GROUP BY receipt
 """
 Place = tuple[str, int | None, str]
 

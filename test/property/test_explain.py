@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from systock import Project
-from systock.data_warehouse.compiled import compile_table, read_compiled
+from systock.data_warehouse.compiled import CompiledTable, compile_table, read_compiled
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.engine.duckdb import connect
+from systock.data_warehouse.refresh import Refresh
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.explain import Explanation
 from systock.simulator.simulate import simulate, write_project
@@ -50,7 +51,7 @@ class Chain:
 
     path: Path
     definitions: Definitions
-    tables: dict[str, tuple[str, str]]
+    tables: dict[str, tuple[str, CompiledTable]]
 
     def engine(self) -> Engine:
         return connect(self.path / "warehouse.duckdb", read_only=True)
@@ -67,11 +68,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     tables = {}
     for file in definitions.tables:
         columns = ", ".join(f'"{c.name}" {c.type}' for c in file.columns)
-        select = read_compiled(compile_table(file)).select
-        tables[file.qualified] = (
-            f"CREATE TABLE {file.qualified} ({columns})",
-            f"INSERT INTO {file.qualified} {select}",
-        )
+        made = f"CREATE TABLE {file.qualified} ({columns})"
+        tables[file.qualified] = (made, read_compiled(compile_table(file)))
     return Chain(project.path, definitions, tables)
 
 
@@ -116,9 +114,9 @@ def recomputed(chain: Chain, told: Explanation, key: dict[str, Any]) -> list[dic
             )
             fresh.connection.register("taken", rows)
             fresh.execute(f"CREATE TABLE {name} AS SELECT * FROM taken")
-        for name, (make, fill) in chain.tables.items():
+        for name, (make, table) in chain.tables.items():
             fresh.execute(make)
             if name in told.parts:  # what nothing reads stays empty
-                fresh.execute(fill)
+                Refresh(fresh, chain.definitions.compiled(), {}).table(table, exists=False)
         same = " AND ".join(f'"{name}" IS NOT DISTINCT FROM CAST(? AS {told.file.column(name).type})' for name in key)
         return fresh.dicts(f"SELECT * FROM {told.file.qualified} WHERE {same}", list(key.values()))

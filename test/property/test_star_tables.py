@@ -45,7 +45,7 @@ BY_TYPE: Mapping[str, list[str]] = {
     "uuid": [f"'00000000-0000-0000-0000-00000000000{digit}'" for digit in range(9)],
 }  # fmt: skip
 KEYS = {"product_durable_key": ["'p'", "'q'"], "location_durable_key": ["'x'", "'y'", "'z'"]}
-PROJECT = ("'p'", "'EUR'", "'UTC'", "TIME '04:00'", "2", "DATE '2024-03-01'", "DATE '2024-03-03'")
+PROJECT = ("'p'", "'EUR'", "'UTC'", "TIME '04:00'", "2", "'standard'", "DATE '2024-03-01'", "DATE '2024-03-03'")
 
 
 def columns(table: TableFile) -> dict[str, str]:

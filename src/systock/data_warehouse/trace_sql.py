@@ -21,7 +21,7 @@ def select_of(table: TableFile, column: str | None, columns: Mapping[str, Sequen
     columns: those of each table that it may read.
     """
     assert table.select is not None
-    if column is None:
+    if column is None or table.refresh == "kernel":
         return "\n".join(table.text.splitlines()[table.select_line - 1 :]).strip()
     nested: dict[str, Any] = {}
     for name, names in columns.items():

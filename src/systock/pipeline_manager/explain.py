@@ -13,9 +13,9 @@ from systock.data_warehouse.dependency_order import inputs_of
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_trace import Tracer
-from systock.data_warehouse.lineage_tree import NotByKey
+from systock.data_warehouse.lineage_tree import Node, NotByKey
 from systock.data_warehouse.table_file import TableFile
-from systock.data_warehouse.trace_rows import RowTracer
+from systock.data_warehouse.trace_rows import RowTracer, Taken
 from systock.data_warehouse.trace_sql import select_of
 from systock.errors import UsageError
 from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
@@ -131,6 +131,9 @@ class Explanation:
                 self._add(name, None, set(self._columns[name]), file.qualified)
             return
         Tracer({n: s for n in reads if n in self._files and (s := self._files[n].select) is not None}).trace(tree)
+        if file.refresh == "kernel":
+            self._take(file, self._tracer.trace(tree, *self._kernel_rows(file, tree), set(tree.visible)))
+            return
         places = dict(zip(file.column_names, tree.visible, strict=True))
         identity = self.identity(file.qualified)
         plain = {
@@ -140,7 +143,16 @@ class Explanation:
         }
         keys = {name: places[name] for name in file.column_names if name in identity or name in plain}
         wanted = self._tracer.keep(f"SELECT DISTINCT {_listed(list(keys))} FROM ({self.rows_sql(file.qualified)})")
-        taken = self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns})
+        self._take(file, self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns}))
+
+    def _kernel_rows(self, file: TableFile, tree: Node) -> tuple[str, dict[str, str]]:
+        """What of a kernel's input its rows hang on: all that is valued together; as the wanted keys and where they stand."""
+        key = "product_durable_key" if file.qualified == "gold.cost_group" else "cost_group"
+        groups = f"SELECT DISTINCT cost_group FROM ({self.rows_sql(file.qualified)})"
+        wanted = self._tracer.keep(f"SELECT DISTINCT {key} FROM {file.qualified} WHERE cost_group IN ({groups})")
+        return wanted, {key: tree.visible[list(file.select.named_selects).index(key)]}  # type: ignore[union-attr]
+
+    def _take(self, file: TableFile, taken: Mapping[str, Taken]) -> None:
         for name, one in sorted(taken.items()):
             self._add(name, one.relation, one.columns, file.qualified)
 

@@ -20,10 +20,9 @@ WITH entry AS (
 link AS (
     SELECT
         product_durable_key,
-        CASE
-            WHEN production_id IS NULL THEN product_durable_key
-            ELSE MIN(product_durable_key) OVER (PARTITION BY production_id)
-        END AS linked_durable_key
+        MIN(product_durable_key) OVER (
+            PARTITION BY COALESCE(production_id, CAST(product_durable_key AS text))
+        ) AS linked_durable_key
     FROM entry
 )
 
