@@ -113,7 +113,8 @@ class World:
         ]
         texts = [f"SELECT {columns} FROM ({text})" for group in queries for text in group]  # type: ignore[attr-defined]
         if not texts:  # no key, but of the right types
-            text = self.write(self._touched(plan, min(plan.inputs), "after")[0])
+            queries_of_any = [query for table in sorted(plan.inputs) for query in self._touched(plan, table, "after")]
+            text = self.write(queries_of_any[0])
             texts = [f"SELECT {columns} FROM ({text}) LIMIT 0"]
         self.connection.execute("CREATE OR REPLACE TEMP TABLE touched AS " + " UNION ".join(texts))
         return set(self._fetch("FROM touched"))
