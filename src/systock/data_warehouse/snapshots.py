@@ -85,8 +85,8 @@ def difference_sql(table: CompiledTable, before: int, after: int) -> str:
     """
     key = ", ".join(f'"{name}"' for name in table.primary_key)
     first = f'"{table.primary_key[0]}"'
-    named = [c.name for c in table.columns if c.name in table.primary_key or c.name.endswith(("_id", "_name"))]
-    shown = [name for name in named if not name.endswith(("_key", "_name"))] or list(table.primary_key)
+    names = [c.name for c in table.columns if not c.name.endswith("_key")]
+    shown = [name for name in names if name in table.primary_key or name.endswith("_id")] or list(table.primary_key)
     told = " || ' / ' || ".join(f'coalesce(CAST(coalesce(b."{name}", a."{name}") AS VARCHAR), \'\')' for name in shown)
     rows = f"""(SELECT * FROM {table.qualified} WHERE snapshot_no = {{}} AND ({key}) IN (
         SELECT ({key}) FROM {table.qualified}__changes WHERE snapshot_no > {min(before, after)} AND snapshot_no <= {max(before, after)}))"""
@@ -98,9 +98,9 @@ def difference_sql(table: CompiledTable, before: int, after: int) -> str:
     return f"""
         WITH compared AS (
             SELECT {told} AS key, CASE WHEN b.{first} IS NULL THEN 'came' WHEN a.{first} IS NULL THEN 'went' ELSE 'changed' END AS what,
-                unnest(CASE WHEN b.{first} IS NULL OR a.{first} IS NULL THEN [{{{{'column': NULL, 'before': NULL, 'after': NULL}}}}] ELSE [{cells}] END) AS cell
+                unnest(CASE WHEN b.{first} IS NULL OR a.{first} IS NULL THEN [{{'column': NULL, 'before': NULL, 'after': NULL}}] ELSE [{cells}] END) AS cell
             FROM {rows.format(before)} AS b FULL JOIN {rows.format(after)} AS a USING ({key})
         )
         SELECT '{table.name}' AS kind, what, key, cell."column" AS "column", cell.before AS before, cell.after AS after
         FROM compared WHERE what <> 'changed' OR cell.before IS DISTINCT FROM cell.after
-        ORDER BY ALL""".replace("{{", "{").replace("}}", "}")
+        ORDER BY ALL"""
