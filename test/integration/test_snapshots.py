@@ -105,6 +105,11 @@ def test_what_differs_between_two_snapshots_and_why(tmp_path: Path) -> None:
     ]
     assert Project(project).snapshot_diff(second, first, "sales")[0]["after"] == "14.0000"
     assert Project(project).snapshot_diff(first, first) == []
+    day_before = Project(project).snapshot_take("sales", as_of="2024-03-28")[0]["snapshot_no"]
+    came = Project(project).snapshot_diff(day_before, second, "sales")
+    went = Project(project).snapshot_diff(second, day_before, "sales")
+    assert [(d["what"], d["key"], d["column"]) for d in came] == [("came", "S1 / 2024-03-29", None)]
+    assert [(d["what"], d["key"], d["column"]) for d in went] == [("went", "S1 / 2024-03-29", None)]
     restated = (
         "SELECT business_date, restated_reporting_net_amount, late_lines, corrected_lines FROM serve.restatements"
     )
