@@ -93,12 +93,13 @@ class Refresh:
             if name not in self.changes and name not in self._read_as_before:
                 self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {before(name)} AS SELECT * FROM {name}")
                 self._read_as_before.add(name)
-        # One after the other: together they would hold the joins of all of them in memory at once.
-        first, *more = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found AS {first}")
-        for query in more:
-            self.engine.execute(f"INSERT INTO found {query}")
-        self.engine.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT * FROM found")
+        # One after the other: together they would hold the joins of all of them in memory at once. Each in a table of its own: one
+        # made of no row and then filled is what some versions of the engine lose rows from.
+        queries = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
+        for number, query in enumerate(queries):
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found_{number} AS {query}")
+        found = " UNION ".join(f"SELECT * FROM found_{number}" for number in range(len(queries)))
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT * FROM ({found})")
         touched = self._count("touched")
         self.engine.expect_rows(touched)
         if touched and "suffix" in sql:
@@ -112,7 +113,9 @@ class Refresh:
     def _make_fresh(self, table: CompiledTable, select: str) -> None:
         """Fill `fresh` with the rows that a SELECT makes, by way of the kernel where the table has one."""
         if table.refresh == "kernel":
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM {table.qualified} LIMIT 0")
+            types = self.engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
+            columns = ", ".join(f'"{c.name}" {type_}' for c, type_ in zip(table.columns, types, strict=True))
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh ({columns})")
             run_kernel(self.engine, table.qualified, select, "fresh")
         else:
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, select)}")
