@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -47,8 +48,11 @@ class Project:
         *,
         since: str | None = None,
         until: str | None = None,
+        history: bool = False,
     ) -> RunSummary:
         """Extract, land, conform, refresh, check and publish; safe to repeat.
+
+        full: build from bronze anew; history: keeping every state of knowledge, commit by commit.
 
         select: extract only these sources or raw tables ("pos", "pos.sales"), or those that a table is made from
         ("+gold.fact_sale_line"). since, until: only files whose stated time lies between these days or instants.
@@ -57,7 +61,7 @@ class Project:
         extent = extent_of(self.settings, lambda: Definitions(self.path, self.settings), selectors, since, until)
         if dry_run:
             return run(self._place, _watched(progress), extent, dry_run=True)
-        return attended_run(self._place, _watched(progress), extent, full=full)
+        return attended_run(self._place, _watched(progress), extent, full=full, history=history)
 
     def scheduler(self, stop: Stop, say: Callable[[str], None], progress: Progress | None = None) -> Scheduler:
         """The project's scheduler, to be started: `once()` or `forever()`."""
@@ -131,7 +135,9 @@ class Project:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 state = State(self._place.state_dir)
                 try:
-                    build_anew(self._place, aside, log, definitions, progress, state, up_to=known[-1].no)
+                    build_anew(
+                        self._place, aside, log, definitions, progress, state, up_to=known[-1].no, history_steps=1
+                    )
                     aside.replace(path)
                 finally:
                     state.close()
@@ -298,7 +304,7 @@ class Project:
         from systock.quality.reconcile import reconcile
         from systock.quality.value_conservation import conserves_value
 
-        tables = [table for table in Definitions(self.path, self.settings).compiled().tables if table.refresh != "view"]
+        tables = [table for table in Definitions(self.path, self.settings).compiled().tables if table.is_stored]
         watched = _watched(progress)
         watched.stage("check", len(tables))
         results = []
@@ -310,14 +316,16 @@ class Project:
         return results
 
     def rebuild(
-        self, verify: bool = False, known_at: str | None = None, progress: Progress | None = None
+        self, verify: bool = False, known_at: str | None = None, progress: Progress | None = None, history: bool = False
     ) -> dict[str, Any]:
         """Build everything from bronze alone.
+
+        history: landing commit by landing commit, so that stock_as_of and sales_as_of know every state of knowledge.
 
         verify: compare it with what is published, and publish nothing. known_at: only from what was known at that instant or
         day; kept for `query(known_at=…)`, not published.
         """
-        from systock.data_warehouse.content_hash import table_hashes
+        from systock.data_warehouse.content_hash import kept_from, table_hashes
 
         if known_at is not None:
             path, _ = self._as_known(known_at, _watched(progress))
@@ -329,7 +337,7 @@ class Project:
                 ]
             return {"generation": generation, "tables": tables}
         if not verify:
-            summary = self.run(full=True, progress=progress)
+            summary = self.run(full=True, progress=progress, history=history)
             return {"generation": summary.generation, "tables": summary.tables}
         watched, definitions = _watched(progress), Definitions(self.path, self.settings)
         path = self._place.state_dir / "verify.duckdb"
@@ -343,14 +351,15 @@ class Project:
                     "the definitions changed since the last run", todo="Run 'systock run' first, then verify."
                 )
             try:
+                steps = sys.maxsize if history else None
                 built = build_anew(
-                    self._place, path, self._place.log(), definitions, watched, state, up_to=published.commit_no
+                    self._place, path, self._place.log(), definitions, watched, state, published.commit_no, steps
                 )
                 watched.stage("compare", None)
-                with _reading(path) as engine:
-                    fresh = table_hashes(engine)
-                with _reading(self._warehouse()) as engine:
-                    current = table_hashes(engine)
+                with _reading(path) as engine, _reading(self._warehouse()) as published_engine:
+                    # What one of them does not keep, both leave out.
+                    since = max(kept_from(engine), kept_from(published_engine))
+                    fresh, current = table_hashes(engine, since=since), table_hashes(published_engine, since=since)
             finally:
                 state.close()
                 remove_file(path)

@@ -18,6 +18,10 @@ def rebuild(
         str | None,
         typer.Option("--known-at", help="Only from what was known at this instant or day; nothing is published."),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Landing by landing, so that every state of knowledge is kept; takes longer."),
+    ] = False,
     form: FormatOption = Format.table,
 ) -> None:
     """Build the warehouse again from what landed.
@@ -29,7 +33,7 @@ def rebuild(
 
     opened = open_project(project)
     with show_progress() as progress:
-        result = opened.rebuild(verify=verify, known_at=known_at, progress=progress)
+        result = opened.rebuild(verify=verify, known_at=known_at, history=history, progress=progress)
     tables = result["tables"]
     different = [table for table in tables if table.get("same") is False]
     if form is Format.json:

@@ -13,12 +13,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sqlglot import exp
+
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
 from systock.data_warehouse.refresh_cost import kernel_key
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
 from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
-from systock.data_warehouse.table_file import TableFile
+from systock.data_warehouse.table_file import ASKED_KINDS, KNOWN_COLUMNS, TableFile
+
+#: The open end of every interval, as an SQL literal.
+FOREVER = "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
 
 
 class Book:
@@ -94,6 +99,11 @@ class CompiledTable:
     def qualified(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def is_stored(self) -> bool:
+        """Does it hold rows, or is it a question asked each time?"""
+        return self.refresh not in ASKED_KINDS
+
 
 def compile_table(table: TableFile, zones: Sequence[str] = ()) -> dict[str, Any]:
     """A table file as the JSON values of a CompiledTable. zones: time zones in use (only speed hangs on them)."""
@@ -132,6 +142,16 @@ def changed(qualified: str) -> str:
     return qualified.replace(".", "_") + "_changed"
 
 
+def gone(qualified: str) -> str:
+    """The temporary relation of the rows that a refresh took out of a table."""
+    return qualified.replace(".", "_") + "_gone"
+
+
+def new(qualified: str) -> str:
+    """The temporary relation of the rows that a refresh put into a table."""
+    return qualified.replace(".", "_") + "_new"
+
+
 def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[str, Sequence[str]]) -> RefreshPlan:
     """The refresh plan of a table file. tables: the files of the tables it may read; columns: of all it may read."""
     assert table.select is not None
@@ -141,7 +161,8 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
         for name in reads
         if name in tables and (select := tables[name].select) is not None and tables[name].refresh != "kernel"
     }
-    key = kernel_key(table.qualified) if table.refresh == "kernel" else table.primary_key
+    own_key = tuple(name for name in table.primary_key if name not in KNOWN_COLUMNS)
+    key = kernel_key(table.qualified) if table.refresh == "kernel" else own_key
     if not key:
         return RefreshPlan("small table", ())
     return plan_refresh(
@@ -157,6 +178,8 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
     """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
     if table.refresh == "ledger":
         return compile_ledger(table, zones)
+    if table.refresh == "versions":
+        return _compile_versions(table, zones)
     if plan.whole:
         return {"whole": plan.whole}
     fresh = compile_sql(plan.recompute("touched", {}), zones=zones)
@@ -170,6 +193,20 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
         return {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
     return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones=zones), "fresh": fresh}
+
+
+def _compile_versions(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+    """How versions are kept: {gone, new: the SELECT over the rows that its table lost and got; same: what names a row in both}."""
+    assert table.select is not None
+    [read] = inputs(table)
+    made = {}
+    for which, relation in (("gone", gone), ("new", new)):
+        select = table.select.copy()
+        for found in list(select.find_all(exp.Table)):
+            found.replace(exp.alias_(exp.to_table(relation(read.qualified)), found.alias_or_name, table=True))
+        made[which] = compile_sql(select, zones=zones)
+    same = " AND ".join(f'old."{name}" = t."{name}"' for name in table.primary_key if name not in KNOWN_COLUMNS)
+    return {"whole": None, **made, "same": same}
 
 
 def compile_touched(table: TableFile, plan: RefreshPlan, moved: str, zones: Sequence[str]) -> list[str]:

@@ -7,8 +7,11 @@ Each row becomes one text, defined per type so that every engine can write the s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
 
 from systock.data_warehouse.engine.base import Engine
+from systock.data_warehouse.table_file import KNOWN_COLUMNS
 from systock.errors import DefinitionError
 
 # Canonical text by type ({0} = the column), per engine. All but text are made of characters other than ';'.
@@ -102,13 +105,35 @@ def _canonical(engine_type: str) -> str:
 
 
 def table_hashes(
-    engine: Engine, schemas: Sequence[str] = ("silver", "gold", "serve", "snapshot")
+    engine: Engine, schemas: Sequence[str] = ("silver", "gold", "serve", "snapshot"), since: datetime | None = None
 ) -> dict[str, tuple[int, str]]:
-    """Row count and content hash of every stored table of the schemas, by qualified name."""
+    """Row count and content hash of every stored table of the schemas, by qualified name.
+
+    since: of gold's tables of versions only what was believed from this instant on.
+    """
     names = ", ".join(f"'{schema}'" for schema in schemas)
     found = engine.rows(
         "SELECT table_schema, table_name FROM information_schema.tables "
         f"WHERE table_schema IN ({names}) AND table_type = 'BASE TABLE' ORDER BY table_schema, table_name"
     )
-    tables = [f'"{schema}"."{name}"' for schema, name in found]
-    return {table.replace('"', ""): content_hash(engine, table, canonical_columns(engine, table)) for table in tables}
+    hashes = {}
+    for schema, name in found:
+        rows = table = f'"{schema}"."{name}"'
+        columns = canonical_columns(engine, table)
+        if (
+            since is not None
+            and schema == "gold"
+            and columns[-2:] == [(known, "timestamptz") for known in KNOWN_COLUMNS]
+        ):
+            instant = f"TIMESTAMPTZ '{since.isoformat()}'"
+            kept = ", ".join(f'"{column}"' for column, _ in columns[:-2])
+            rows = f"""(SELECT {kept}, greatest(known_from_at, {instant}) AS known_from_at, known_to_at
+                FROM {table} WHERE known_to_at > {instant}) AS kept"""
+        hashes[f"{schema}.{name}"] = content_hash(engine, rows, columns)
+    return hashes
+
+
+def kept_from(engine: Engine) -> datetime:
+    """From when on a warehouse's tables of versions tell every state of knowledge."""
+    [(since,)] = engine.rows("SELECT history_from_at FROM meta.progress")
+    return cast(datetime, since)

@@ -354,6 +354,8 @@ _ALL = [
           {"duckdb": _fact_key("VARCHAR"), "postgres": _fact_key("text")}),
     Macro("row_hash", "value, value, ...", "text", "md5 over parts of any type", 1, None,
           {"duckdb": _row_hash("VARCHAR"), "postgres": _row_hash("text")}),
+    Macro("raise_error", "text", "boolean", "no value: the query stops with this text", 1, 1,
+          {"duckdb": _form("CAST(error({0}) AS BOOLEAN)"), "postgres": _form("CAST({0} AS boolean)")}),
     Macro("instant_text", "timestamptz", "text", "an instant as microseconds since 1970, for keys", 1, 1,
           {"duckdb": _form("CAST(epoch_us(CAST({0} AS TIMESTAMPTZ)) AS VARCHAR)"),
            "postgres": _form("CAST(CAST(extract(epoch FROM CAST({0} AS timestamptz)) * 1000000 AS bigint) AS text)"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from systock.data_warehouse.compiled import CompiledTable, before, changed
+from systock.data_warehouse.compiled import FOREVER, CompiledTable, before, changed, gone, new
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh_cost import run_kernel, values_stock
 
@@ -45,14 +45,16 @@ class RefreshSql(Protocol):
 
 @dataclass
 class Refresh:
-    """One run's refresh of all stored tables, in dependency order.
+    """One refresh of stored tables, in dependency order.
 
     changes: what changed so far, by table; the caller puts in the changes of silver, `table` adds that of each table.
+    known_at: the instant at which this became known, as an SQL literal; only tables of versions need it.
     """
 
     engine: Engine
     sql: RefreshSql
     changes: dict[str, Change]
+    known_at: str = ""
     done: list[Refreshed] = field(default_factory=list)
     _read_as_before: set[str] = field(default_factory=set)
 
@@ -61,13 +63,17 @@ class Refresh:
         started = time.perf_counter()
         if table.refresh == "kernel" and not values_stock(self.engine):
             return
+        if table.refresh == "versions":
+            self._keep_versions(table, started)
+            return
         if not exists:
             if table.refresh == "kernel":
                 run_kernel(self.engine, table.qualified, table.select, table.qualified)
             else:
                 self.engine.execute(f"INSERT INTO {table.qualified} {table.select}")
-            self.changes[table.qualified] = Change(everything=True)
             written = self._count(table.qualified)
+            if written:
+                self.changes[table.qualified] = Change(everything=True)
             self._record(table, "built", written, written, 0, started)
             return
         moved = [name for name in table.reads if name in self.changes]
@@ -123,22 +129,41 @@ class Refresh:
     def _apply(self, table: CompiledTable, old: str) -> tuple[int, int]:
         """Write what differs between the old rows and `fresh`, and nothing else; remember it as the table's change."""
         name, key = table.qualified, ", ".join(f'"{column}"' for column in table.primary_key)
-        gone, new = (f"{table.schema}_{table.name}_{which}" for which in ("gone", "new"))
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {gone} AS SELECT * FROM {old} EXCEPT SELECT * FROM fresh")
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {new} AS SELECT * FROM fresh EXCEPT SELECT * FROM {old}")
-        removed, written = self._count(gone), self._count(new)
+        self.engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {gone(name)} AS SELECT * FROM {old} EXCEPT SELECT * FROM fresh"
+        )
+        self.engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {new(name)} AS SELECT * FROM fresh EXCEPT SELECT * FROM {old}"
+        )
+        removed, written = self._count(gone(name)), self._count(new(name))
         if not removed and not written:
             return 0, 0
         if removed:
-            self.engine.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {gone})")
-        self.engine.execute(f"INSERT INTO {name} SELECT * FROM {new}")
-        self.engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {changed(name)} AS SELECT * FROM {gone} UNION ALL SELECT * FROM {new}"
-        )
-        self.engine.execute(f"""CREATE OR REPLACE TEMP VIEW {before(name)} AS
-            SELECT * FROM {name} ANTI JOIN {new} USING ({key}) UNION ALL SELECT * FROM {gone}""")
-        self.changes[name] = Change(new=new)
+            self.engine.execute(f"DELETE FROM {name} WHERE ({key}) IN (SELECT ({key}) FROM {gone(name)})")
+        self.engine.execute(f"INSERT INTO {name} SELECT * FROM {new(name)}")
+        self.changes[name] = show_change(self.engine, table)
         return written, removed
+
+    def _keep_versions(self, table: CompiledTable, started: float) -> None:
+        """Close the versions of rows that are gone, open those of new ones: what the SELECT makes now is known from now on."""
+        [read] = table.reads
+        change = self.changes.get(read)
+        if change is None:
+            return
+        closed, opened = 0, table.select
+        if not change.everything:
+            sql = self.sql.refresh(table)
+            opened = f"{sql['new']} EXCEPT {sql['gone']}"
+            closed = self.engine.execute(f"""UPDATE {table.qualified} SET known_to_at = {self.known_at} WHERE rowid IN (
+                SELECT old.rowid FROM {table.qualified} AS old SEMI JOIN ({sql["gone"]} EXCEPT {sql["new"]}) AS t ON {sql["same"]}
+                WHERE old.known_to_at = {FOREVER})""")
+        name = table.qualified
+        spanned = f"SELECT *, {self.known_at} AS known_from_at, {FOREVER} AS known_to_at FROM ({opened})"
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {new(name)} AS {self._typed(table, spanned)}")
+        written = self.engine.execute(f"INSERT INTO {name} SELECT * FROM {new(name)}")
+        if written or closed:
+            self.changes[name] = Change(new=new(name))
+            self._record(table, "by key", written + closed, written, 0, started)
 
     def _typed(self, table: CompiledTable, select: str) -> str:
         """The SELECT's rows in the table's own types, so that old and new rows compare."""
@@ -151,3 +176,59 @@ class Refresh:
     def _count(self, relation: str) -> int:
         [(rows,)] = self.engine.rows(f"SELECT count(*) FROM {relation}")
         return int(rows)
+
+
+def show_change(engine: Engine, table: CompiledTable) -> Change:
+    """The change of a table whose rows gone(table) and new(table) hold: makes changed(table) and before(table)."""
+    name, key = table.qualified, ", ".join(f'"{column}"' for column in table.primary_key)
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {changed(name)} AS SELECT * FROM {gone(name)} UNION ALL SELECT * FROM {new(name)}"
+    )
+    engine.execute(f"""CREATE OR REPLACE TEMP VIEW {before(name)} AS
+        SELECT * FROM {name} ANTI JOIN {new(name)} USING ({key}) UNION ALL SELECT * FROM {gone(name)}""")
+    return Change(new=new(name))
+
+
+@dataclass
+class NetChanges:
+    """What several refreshes, one after the other, changed in tables altogether."""
+
+    engine: Engine
+    _changed: dict[str, CompiledTable] = field(default_factory=dict)
+    _built: set[str] = field(default_factory=set)
+
+    def add(self, tables: Sequence[CompiledTable], changes: dict[str, Change]) -> None:
+        """The changes of one more refresh."""
+        for table in tables:
+            name = table.qualified
+            change = changes.get(name)
+            if change is None or name in self._built:
+                continue
+            if change.everything:
+                self._built.add(name)
+            elif name not in self._changed:
+                self._changed[name] = table
+                for which in (gone(name), new(name)):
+                    self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {which}_net AS SELECT * FROM {which}")
+            else:
+                left, came = f"{gone(name)}_net", f"{new(name)}_net"
+                self.engine.execute(f"""CREATE OR REPLACE TEMP TABLE net_left AS
+                    SELECT * FROM {left} UNION (SELECT * FROM {gone(name)} EXCEPT SELECT * FROM {came})""")
+                self.engine.execute(f"""CREATE OR REPLACE TEMP TABLE net_came AS
+                    (SELECT * FROM {came} EXCEPT SELECT * FROM {gone(name)}) UNION SELECT * FROM {new(name)}""")
+                self.engine.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {left} AS SELECT * FROM net_left EXCEPT SELECT * FROM net_came"
+                )
+                self.engine.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {came} AS SELECT * FROM net_came EXCEPT SELECT * FROM net_left"
+                )
+
+    def changes(self) -> dict[str, Change]:
+        """The whole change of each table."""
+        found = {name: Change(everything=True) for name in self._built}
+        for name, table in self._changed.items():
+            if name not in found:
+                for which in (gone(name), new(name)):
+                    self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {which} AS SELECT * FROM {which}_net")
+                found[name] = show_change(self.engine, table)
+        return found

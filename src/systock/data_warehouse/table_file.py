@@ -10,8 +10,12 @@ from sqlglot import exp
 from systock.errors import DefinitionError
 
 # build: written by the build itself (the meta tables); ledger: by the stock ledger; kernel: by Python, from the rows of the SELECT, whose
-# columns are its own; the others by their SELECT.
-REFRESH_KINDS = ("by key", "full", "ledger", "kernel", "view", "build", "snapshot")
+# columns are its own; versions: every row that the SELECT ever made, with the span of knowledge in which it did; the others by their SELECT.
+REFRESH_KINDS = ("by key", "full", "ledger", "kernel", "versions", "view", "function", "build", "snapshot")
+#: The kinds that hold no rows.
+ASKED_KINDS = ("view", "function")
+#: The columns that a table of versions has beside those of its SELECT.
+KNOWN_COLUMNS = ("known_from_at", "known_to_at")
 #: The tables that a kernel makes (see refresh_cost).
 KERNEL_TABLES = ("gold.cost_group", "gold.stock_cost")
 HISTORY_KINDS = ("valid time", "corrections")
@@ -98,6 +102,11 @@ class TableFile:
     text: str
     definition_hash: str
     line: int = 1
+
+    @property
+    def is_stored(self) -> bool:
+        """Does it hold rows, or is it a question asked each time?"""
+        return self.refresh not in ASKED_KINDS
 
     @property
     def column_names(self) -> tuple[str, ...]:

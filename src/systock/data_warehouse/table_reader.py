@@ -14,6 +14,7 @@ from systock.data_warehouse.portable_sql import PortableSql, parse_statements
 from systock.data_warehouse.table_file import (
     HISTORY_KINDS,
     KERNEL_TABLES,
+    KNOWN_COLUMNS,
     REFRESH_KINDS,
     TYPES,
     Check,
@@ -65,7 +66,10 @@ class Reader:
         select, select_line = self._select(statements, rest, schema)
         self._check_kinds(kinds, select, line, schema, name)
         if select is not None:
-            self._check_output(select, columns, select_line, is_own=f"{schema}.{name}" not in KERNEL_TABLES)
+            made: Sequence[Column] = columns
+            if kinds.get("refresh", ("",))[0] == "versions":
+                made = self._without_known(columns, primary_key, line)
+            self._check_output(select, made, select_line, is_own=f"{schema}.{name}" not in KERNEL_TABLES)
         words = "\x1f".join(token.text for token in tokens)
         stated = f"{kinds.get('refresh', ('', 0))[0]}\x1e{kinds.get('history', ('', 0))[0]}\x1e{words}"
         return TableFile(
@@ -346,7 +350,7 @@ class Reader:
                 f"in a silver contract -- history: {' | '.join(HISTORY_KINDS)}.",
             )
         kind = kinds.get("refresh", ("", 0))[0]
-        if kind in ("by key", "full", "kernel", "view") and select is None:
+        if kind in ("by key", "full", "kernel", "versions", "view", "function") and select is None:
             raise self.fail(f"{schema}.{name} has no SELECT", line, "Put the SELECT that makes its rows below.")
         if (kind == "kernel") != (f"{schema}.{name}" in KERNEL_TABLES):
             raise self.fail(
@@ -358,6 +362,20 @@ class Reader:
             raise self.fail(
                 f"the contract {schema}.{name} has a SELECT", line, "Contracts have none: mappings fill them."
             )
+
+    def _without_known(self, columns: Sequence[Column], key: Sequence[str], line: int) -> Sequence[Column]:
+        """The columns of a table of versions that its SELECT makes."""
+        if [(c.name, c.type) for c in columns[-2:]] != [(name, "timestamptz") for name in KNOWN_COLUMNS]:
+            raise self.fail(
+                "a table of versions does not end in the span of knowledge",
+                line,
+                f"Let its last columns be {' and '.join(f'{name} timestamptz NOT NULL' for name in KNOWN_COLUMNS)}.",
+            )
+        if KNOWN_COLUMNS[0] not in key:
+            raise self.fail(
+                "several versions of a row would have one key", line, f"Add {KNOWN_COLUMNS[0]} to the PRIMARY KEY."
+            )
+        return columns[:-2]
 
     def _check_output(self, select: exp.Query, columns: Sequence[Column], line: int, *, is_own: bool) -> None:
         """The SELECT names its columns; unless a kernel makes others of them (not is_own), they are the table's."""

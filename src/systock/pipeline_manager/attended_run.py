@@ -30,13 +30,18 @@ def attended_run(
     extent: Extent,
     *,
     full: bool = False,
+    history: bool = False,
     sleep: Callable[[float], None] = time.sleep,
     stopped: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
     """Run as the settings say: attempts, notices. Raises what the last attempt raised."""
     try:
         summary = persistently(
-            lambda: run(place, progress, extent, full=full), place.settings.run, progress, sleep, stopped
+            lambda: run(place, progress, extent, full=full, history=history),
+            place.settings.run,
+            progress,
+            sleep,
+            stopped,
         )
     except BusyError:
         raise  # somebody else's run is no failure of this project

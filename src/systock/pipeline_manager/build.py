@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from systock.data_warehouse.compiled import before, changed
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.refresh import Change, Refresh, Refreshed
+from systock.data_warehouse.refresh import Refreshed
 from systock.data_warehouse.snapshots import create_snapshot_sql, land_sql
 from systock.errors import CheckFailed
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, Commit, LandingLog
 from systock.etl_pipeline.silver_layer import row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import literal
-from systock.etl_pipeline.silver_layer.conform import create_silver, known_sql, versions_of
+from systock.etl_pipeline.silver_layer.conform import create_silver
 from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
 from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
 from systock.etl_pipeline.silver_layer.lines import line_view
 from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
 from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
-from systock.etl_pipeline.silver_layer.versions import FOREVER
 from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh
 from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
 from systock.quality.value_conservation import conserves_value
 
 #: The source under which snapshots land.
 SNAPSHOT_SOURCE = "systock"
-_BEGINNING = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
 
 
 class Progress(Protocol):
@@ -113,15 +112,16 @@ class Build:
             for statement in create_snapshot_sql(kind, self.engine.column_types(kind)):  # type: ignore[arg-type]
                 self.engine.execute(statement)
         for table in self.definitions.tables:
-            if table.refresh != "view":
+            if table.is_stored:
                 for statement in self.engine.create_table_sql(table):
                     self.engine.execute(statement)
         self.engine.execute(f"INSERT INTO meta.definition VALUES ('{self.definitions.hash}')")
 
-    def bring_up(self, generation: int, up_to: int | None = None) -> Built | None:
+    def bring_up(self, generation: int, up_to: int | None = None, history_steps: int | None = None) -> Built | None:
         """Take in all landing commits not yet in the file (up to number `up_to`) as the given generation.
 
-        Returns None when there is nothing to take in. Raises CheckFailed when what would be published is not sound; the
+        history_steps: how many commits are at most taken in one by one, so that all states of knowledge are kept (default:
+        the setting); of more, only the last state is. Returns None when there is nothing to take in. Raises CheckFailed when what would be published is not sound; the
         caller rolls back.
         """
         last_generation, done, known_before = self.state()
@@ -130,7 +130,7 @@ class Build:
         if not commits and not is_new:
             return None
         last = commits[-1] if commits else None
-        since = f"TIMESTAMPTZ '{known_before}'" if known_before else _BEGINNING
+        since = f"TIMESTAMPTZ '{known_before}'" if known_before else BEGINNING
         batches = self.log.batches(after_commit=done, up_to_commit=last.no) if last else []
         if not is_new:
             self.engine.expect_rows(sum(batch.lines for batch in batches))
@@ -139,7 +139,8 @@ class Build:
         conformed = self._silver(commits, self._with_parts(batches), done)
         built = Built(generation, last.no if last else done, last.known_at.isoformat() if last else known_before)
         built.entities = self._entities(since)
-        built.tables = self._gold(since, conformed, is_new, built)
+        moments, history_from = self._moments(commits, batches, is_new, history_steps)
+        built.tables = self._gold(since, conformed, moments, is_new, built)
         built.warnings = self._warnings()
         failed = [check for check in built.checks if not check.passed]
         if failed:
@@ -151,7 +152,9 @@ class Build:
         known = f"TIMESTAMPTZ '{built.known_at}'" if built.known_at else "NULL"
         self.engine.execute(f"INSERT INTO meta.generation VALUES ({generation}, {built.commit_no}, {known}, now())")
         self.engine.execute("DELETE FROM meta.progress")
-        self.engine.execute(f"INSERT INTO meta.progress VALUES ({generation}, {built.commit_no}, {known})")
+        self.engine.execute(
+            f"INSERT INTO meta.progress VALUES ({generation}, {built.commit_no}, {known}, {history_from})"
+        )
         return built
 
     def _register(self, batches: Sequence[Batch]) -> None:
@@ -295,29 +298,44 @@ class Build:
         )
         return [dict(zip(("source", "entity", "lines", *row_equation.TERMS), row, strict=True)) for row in rows]
 
-    def _gold(self, since: str, conformed: set[str], is_new: bool, built: Built) -> list[Refreshed]:
+    def _gold(
+        self, since: str, conformed: set[str], moments: Sequence[datetime], is_new: bool, built: Built
+    ) -> list[Refreshed]:
         zones = self._zones()
         compiled = self.definitions.compiled(zones)
-        tables = compiled.tables
-        stored = [table for table in tables if table.refresh != "view"]
-        refresh = Refresh(self.engine, compiled, self._silver_changes(since, conformed, is_new))
-        self.progress.stage("refresh", len(stored))
-        for table in stored:
-            refresh.table(table, exists=not is_new)
-            self.progress.advance(1, table.qualified)
+        refresh = GoldRefresh(
+            self.engine, self.definitions, compiled, conformed, is_new=is_new, since=since, moments=moments
+        )
+        self.progress.stage("refresh", refresh.steps())
+        refresh.run(self.progress.advance)
         if is_new:
-            for view in self.definitions.tables:
-                if view.refresh == "view":
-                    for statement in self.engine.create_view_sql(view):
+            for asked in self.definitions.tables:
+                if not asked.is_stored:
+                    create = self.engine.create_view_sql if asked.refresh == "view" else self.engine.create_function_sql
+                    for statement in create(asked):
                         self.engine.execute(statement)
         self.progress.stage("check", None)
         changes = None if is_new else refresh.changes
         built.checks = [
-            *check_contracts(self.engine, stored, changes),
+            *check_contracts(self.engine, refresh.stored, changes),
             *reconcile(self.engine, changes, zones),
             *conserves_value(self.engine, changes),
         ]
         return refresh.done
+
+    def _moments(
+        self, commits: Sequence[Commit], batches: Sequence[Batch], is_new: bool, most: int | None
+    ) -> tuple[list[datetime], str]:
+        """When what silver is made from became known, as far as it is taken in step by step; and from when on that is all."""
+        read = {(m.source, table) for m in self.definitions.mapping_sql for table in m.raw_tables}
+        told = {batch.commit_no for batch in batches if (batch.source, batch.table) in read}
+        moments = [commit.known_at for commit in commits if commit.no in told]
+        if len(moments) > max(1, self.definitions.settings.run.history_steps if most is None else most):
+            return moments[-1:], f"TIMESTAMPTZ '{moments[-1].isoformat()}'"
+        if is_new:
+            return moments, BEGINNING
+        [(history_from,)] = self.engine.rows("SELECT CAST(history_from_at AS VARCHAR) FROM meta.progress")
+        return moments, f"TIMESTAMPTZ '{history_from}'"
 
     def _zones(self) -> list[str]:
         """The time zones in use, as far as the engine knows them."""
@@ -325,25 +343,3 @@ class Build:
         found = self.engine.rows(f"""SELECT DISTINCT zone FROM (SELECT timezone AS zone FROM silver.location UNION ALL SELECT {project})
             WHERE zone IN (SELECT name FROM pg_timezone_names()) ORDER BY zone LIMIT 20""")
         return [zone for (zone,) in found]
-
-    def _silver_changes(self, since: str, conformed: set[str], is_new: bool) -> dict[str, Change]:
-        """What this run opened or closed in silver: read from the versions' own intervals, never from the clock."""
-        if is_new:
-            return {f"silver.{name}": Change(everything=True) for name in self.definitions.compiled_contracts}
-        changes = {}
-        for name in sorted(conformed):
-            versions = versions_of(self.definitions.compiled_contracts[name])
-            opened = f"known_from_at > {since} AND known_to_at = {FOREVER}"
-            closed = f"known_from_at <= {since} AND known_to_at > {since} AND known_to_at < {FOREVER}"
-            # Two scans, not OR: each skips the blocks that can't hold a match.
-            self.engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE {changed(f'silver.{name}')} AS {known_sql(versions, opened)} UNION ALL {known_sql(versions, closed)}"
-            )
-            [(any_changed,)] = self.engine.rows(f"SELECT count(*) > 0 FROM {changed(f'silver.{name}')}")
-            if any_changed:
-                self.engine.execute(
-                    f"CREATE OR REPLACE TEMP VIEW {before(f'silver.{name}')} AS {known_sql(versions, f'known_from_at <= {since} AND known_to_at > {since}')}"
-                )
-                self.engine.execute(f"CREATE OR REPLACE TEMP TABLE silver_{name}_new AS {known_sql(versions, opened)}")
-                changes[f"silver.{name}"] = Change(new=f"silver_{name}_new")
-        return changes

@@ -88,10 +88,10 @@ class Definitions:
         )
         for name, table in tables.items():
             read = histories.intersection(order.reads[name])
-            if read and table.refresh != "view":
+            if read and table.is_stored:
                 raise DefinitionError(
                     f"{name} is stored and reads {min(read)}", where=str(table.path),
-                    todo="What changed in a history is not followed: let only questions (refresh: view) read it.",
+                    todo="What changed in a history is not followed: let only questions (refresh: view or function) read it.",
                 )  # fmt: skip
         return [tables[name] for name in order.order]
 

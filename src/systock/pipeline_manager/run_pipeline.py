@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,11 +74,17 @@ class Workplace:
 
 
 def run(
-    place: Workplace, progress: Progress, extent: Extent, *, full: bool = False, dry_run: bool = False
+    place: Workplace,
+    progress: Progress,
+    extent: Extent,
+    *,
+    full: bool = False,
+    history: bool = False,
+    dry_run: bool = False,
 ) -> RunSummary:
     """One run: everything new from the sources to the published warehouse.
 
-    extent: what of the sources is extracted. full: build from bronze anew. dry_run: say what would be done.
+    extent: what of the sources is extracted. full: build from bronze anew; history: keeping all states of knowledge. dry_run: say what would be done.
     Raises BusyError, SourceError, CheckFailed, StorageError, …: the published generation then stays in place, and the
     next run finishes the work.
     """
@@ -86,7 +93,7 @@ def run(
         try:
             if dry_run:
                 return _plan(place, state, extent, progress)
-            return _Run(place, state, progress).run(extent, full)
+            return _Run(place, state, progress).run(extent, full, history)
         finally:
             state.close()
 
@@ -100,10 +107,10 @@ class _Run:
         self._summary = RunSummary(run_id=state.start_run())
         self._steps: list[Step] = []
 
-    def run(self, extent: Extent, full: bool) -> RunSummary:
+    def run(self, extent: Extent, full: bool, history: bool) -> RunSummary:
         summary = self._summary
         try:
-            self._run(extent, full)
+            self._run(extent, full, history)
         except BaseException as error:
             summary.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             summary.warnings.append(str(error) or type(error).__name__)
@@ -119,7 +126,7 @@ class _Run:
         steps = self._steps + self._clock.steps(rows_of(summary.entities, summary.tables, summary.checks))
         self._state.end_run(summary.run_id, summary.status, generation, summary.seconds, asdict(summary), steps)
 
-    def _run(self, extent: Extent, full: bool) -> None:
+    def _run(self, extent: Extent, full: bool, history: bool) -> None:
         place, summary = self._place, self._summary
         self._clock.quietly("definitions")
         definitions = Definitions(place.project_dir, place.settings)
@@ -138,7 +145,7 @@ class _Run:
             and published.commit_no == (last.no if last else 0)
         ):  # fmt: skip
             return
-        built = build_and_publish(place, self._state, log, definitions, self._clock, full=full)
+        built = build_and_publish(place, self._state, log, definitions, self._clock, full=full, history=history)
         summary.status, summary.generation = "published", built.generation
         summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
         summary.warnings += built.warnings
@@ -170,7 +177,14 @@ class _Run:
 
 
 def build_and_publish(
-    place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress, *, full: bool = False
+    place: Workplace,
+    state: State,
+    log: LandingLog,
+    definitions: Definitions,
+    progress: Progress,
+    *,
+    full: bool = False,
+    history: bool = False,
 ) -> Built:
     """Bring the build file up to the landing log and publish it as the next generation."""
     from systock.load.publish_file import publish_file
@@ -190,7 +204,7 @@ def build_and_publish(
 
                     built = Built(generation, commit_no, known_at)
     if built is None:
-        built = _rebuild(place, state, log, definitions, progress)
+        built = _rebuild(place, state, log, definitions, progress, sys.maxsize if history else None)
     progress.stage("publish", None)
     publish_file(place.build_file, place.warehouse)
     definitions.book.save()
@@ -212,11 +226,18 @@ def _bring_up(build: Build, generation: int) -> Built | None:
         return build.bring_up(generation)
 
 
-def _rebuild(place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress) -> Built:
+def _rebuild(
+    place: Workplace,
+    state: State,
+    log: LandingLog,
+    definitions: Definitions,
+    progress: Progress,
+    history_steps: int | None,
+) -> Built:
     """Build a new file from the first landing commit on, and put it in place of the build file."""
     aside = place.state_dir / "rebuild.duckdb"
     try:
-        built = build_anew(place, aside, log, definitions, progress, state)
+        built = build_anew(place, aside, log, definitions, progress, state, history_steps=history_steps)
         remove_file(place.build_file)
         os.replace(aside, place.build_file)
     finally:
@@ -232,14 +253,15 @@ def build_anew(
     progress: Progress,
     state: State,
     up_to: int | None = None,
+    history_steps: int | None = None,
 ) -> Built:
-    """Make a build file at `path` from bronze alone (landing commits up to number `up_to`)."""
+    """Make a build file at `path` from bronze alone (landing commits up to number `up_to`); history_steps: see Build.bring_up."""
     remove_file(path)
     published = state.generations()
     with open_build(place, path, log, definitions, progress) as build:
         # No transaction: the file is nobody's until it is whole, and the engine plans better over committed tables.
         build.create([(p.generation, p.commit_no, p.known_at, p.published_at) for p in published])
-        built = build.bring_up((published[-1].generation if published else 0) + 1, up_to)
+        built = build.bring_up((published[-1].generation if published else 0) + 1, up_to, history_steps)
     assert built is not None  # a new file always takes in something: its own making
     return built
 
@@ -307,7 +329,7 @@ def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) ->
         summary.warnings.append(f"{len(waiting_commits)} landed commits are not in the warehouse yet")
     progress.stage("plan", None)
     for table_file in definitions.tables:
-        if table_file.refresh not in ("view", "full"):
+        if table_file.is_stored and table_file.refresh != "full":
             whole = definitions.plan(table_file).whole
             summary.tables.append({"table": table_file.qualified, "refresh": f"whole: {whole}" if whole else "by key"})
         elif table_file.refresh == "full":

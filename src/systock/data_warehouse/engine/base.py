@@ -103,6 +103,10 @@ class Engine(Protocol):
         """Statements that make (or replace) the view of a `refresh: view` file, with the types it states."""
         ...
 
+    def create_function_sql(self, table: TableFile) -> list[str]:
+        """Statements that make (or replace) the table function of a `refresh: function` file, with the types it states."""
+        ...
+
     def expect_rows(self, rows: int) -> None:
         """Tell that the work at hand is about so many rows: memory follows the work, not the size of the warehouse."""
         ...

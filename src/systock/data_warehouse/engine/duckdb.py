@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryError, Transactional
+from systock.data_warehouse.function_arguments import with_arguments
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.errors import BusyError, IntegrityError, NotWritable, StorageError, SystockError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sqlglot import exp
 
     from systock.data_warehouse.table_file import TableFile
 
@@ -193,15 +195,28 @@ class DuckDBEngine(Transactional):
         """Statements that make (or replace) the view of a `refresh: view` file, with the types it states."""
         if table.select is None:
             raise ValueError(f"{table.qualified} has no SELECT")
+        return [
+            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
+            f"CREATE OR REPLACE VIEW {_table(table)} AS {self._typed(table, table.select)}",
+            *self._comments(table, "VIEW"),
+        ]
+
+    def create_function_sql(self, table: TableFile) -> list[str]:
+        """Statements that make (or replace) the table macro of a `refresh: function` file, with the types it states."""
+        arguments, select = with_arguments(table)
+        return [
+            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
+            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments)}) AS TABLE {self._typed(table, select)}",
+            f"COMMENT ON MACRO TABLE {_table(table)} IS {_text(table.sentence)}",
+        ]
+
+    def _typed(self, table: TableFile, select: exp.Query) -> str:
+        """The SELECT in the types that the file states."""
         columns = ", ".join(
             f"CAST(made.{_name(column.name)} AS {type_}) AS {_name(column.name)}"
             for column, type_ in zip(table.columns, self.column_types(table), strict=True)
         )
-        return [
-            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
-            f"CREATE OR REPLACE VIEW {_table(table)} AS SELECT {columns} FROM ({compile_sql(table.select)}) AS made",
-            *self._comments(table, "VIEW"),
-        ]
+        return f"SELECT {columns} FROM ({compile_sql(select)}) AS made"
 
     def _comments(self, table: TableFile, kind: str) -> list[str]:
         return [

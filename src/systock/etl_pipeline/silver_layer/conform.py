@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING
 
-from systock.data_warehouse.compiled import CompiledTable
+from systock.data_warehouse.compiled import FOREVER, CompiledTable
 from systock.data_warehouse.engine.base import Engine, QueryError
 from systock.errors import DefinitionError
 from systock.etl_pipeline.silver_layer.cast_rules import (
@@ -18,7 +18,7 @@ from systock.etl_pipeline.silver_layer.cast_rules import (
     rules_of,
 )
 from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql
-from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, listed
+from systock.etl_pipeline.silver_layer.versions import VersionTable, listed
 
 if TYPE_CHECKING:
     from systock.config import SourceSettings

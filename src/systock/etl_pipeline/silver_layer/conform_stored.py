@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING
 
-from systock.data_warehouse.compiled import CompiledTable
+from systock.data_warehouse.compiled import FOREVER, CompiledTable
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine
 from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
 from systock.etl_pipeline.silver_layer.conform import Conforming
 from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, MappingSql, lines_relation
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
-from systock.etl_pipeline.silver_layer.versions import FOREVER, content_text, listed, replace
+from systock.etl_pipeline.silver_layer.versions import content_text, listed, replace
 
 if TYPE_CHECKING:
     from systock.config import SourceSettings

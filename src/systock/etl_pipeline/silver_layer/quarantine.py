@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
-from systock.etl_pipeline.silver_layer.versions import FOREVER
 
 TIED = "same key with other values at the same instant"
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine, row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, literal, quoted
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
-from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, content_text, listed, merge, replace, same
+from systock.etl_pipeline.silver_layer.versions import VersionTable, content_text, listed, merge, replace, same
 
 if TYPE_CHECKING:
     from systock.config import TableSettings

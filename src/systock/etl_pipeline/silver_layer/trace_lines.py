@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from systock.data_warehouse.compiled import CompiledTable
+from systock.data_warehouse.compiled import FOREVER, CompiledTable
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_trace import Tracer
@@ -19,7 +19,7 @@ from systock.etl_pipeline.silver_layer.cast_rules import literal
 from systock.etl_pipeline.silver_layer.conform import versions_of
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, over_stored_lines
-from systock.etl_pipeline.silver_layer.versions import FOREVER, listed
+from systock.etl_pipeline.silver_layer.versions import listed
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch

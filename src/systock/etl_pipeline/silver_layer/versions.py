@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer.cast_rules import engine_type, quoted
-
-#: The open end of every interval.
-FOREVER = "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ CREATE TABLE gold.fact_order_line (
     business_date            date           NOT NULL
         REFERENCES gold.dim_date (date_key),             -- local day of ordered_at by the location's zone and cutover
     shipped_at               timestamptz,                -- when the last of it left; NULL = not yet
+    shipped_date             date,                       -- local day of shipped_at, by the zone and cutover that hold on business_date
     ordered_to_shipped_hours numeric(18, 3),             -- hours from ordered_at to shipped_at
     ordered_units            numeric(18, 3) NOT NULL,    -- in the product's base unit
     shipped_units            numeric(18, 3) NOT NULL,    -- of it left so far
@@ -89,6 +90,10 @@ dated_line AS (
             COALESCE(place.timezone, line.project_timezone), COALESCE(place.business_day_cutover, line.project_cutover)
         ) AS business_date,
         line.shipped_at,
+        business_date(
+            line.shipped_at,
+            COALESCE(place.timezone, line.project_timezone), COALESCE(place.business_day_cutover, line.project_cutover)
+        ) AS shipped_date,
         line.ordered_quantity,
         line.reserved_quantity,
         line.shipped_quantity,
@@ -123,6 +128,7 @@ measured_line AS (
         line.ordered_at,
         line.business_date,
         line.shipped_at,
+        line.shipped_date,
         line.ordered_quantity,
         line.reserved_quantity,
         line.shipped_quantity,
@@ -171,6 +177,7 @@ converted_line AS (
         ordered_at,
         business_date,
         shipped_at,
+        shipped_date,
         mul(ordered_quantity, base_units, 3) AS ordered_units,
         mul(reserved_quantity, base_units, 3) AS reserved_units,
         mul(shipped_quantity, base_units, 3) AS shipped_units,
@@ -200,6 +207,7 @@ SELECT
     line.ordered_at,
     line.business_date,
     line.shipped_at,
+    line.shipped_date,
     hours_between(line.shipped_at, line.ordered_at) AS ordered_to_shipped_hours,
     line.ordered_units,
     line.shipped_units,

@@ -21,6 +21,7 @@ CREATE TABLE gold.fact_transfer_line (
     business_date               date           NOT NULL
         REFERENCES gold.dim_date (date_key),                -- local day of shipped_at by the sender's zone and cutover
     received_at                 timestamptz,                -- when the last of it arrived; NULL = not yet
+    received_date               date,                       -- local day of received_at, by the receiver's zone and cutover at shipped_at
     shipped_to_received_hours   numeric(18, 3),             -- hours from shipped_at to received_at
     status                      text,                       -- the source's own status
     carrier                     text,                       -- who carries it
@@ -96,6 +97,11 @@ dated_line AS (
             COALESCE(sender.business_day_cutover, line.project_cutover)
         ) AS business_date,
         line.received_at,
+        business_date(
+            line.received_at,
+            COALESCE(receiver.timezone, line.project_timezone),
+            COALESCE(receiver.business_day_cutover, line.project_cutover)
+        ) AS received_date,
         line.shipped_quantity,
         line.received_quantity,
         line.lost_quantity,
@@ -135,6 +141,7 @@ measured_line AS (
         line.shipped_at,
         line.business_date,
         line.received_at,
+        line.received_date,
         line.shipped_quantity,
         line.received_quantity,
         line.lost_quantity,
@@ -185,6 +192,7 @@ converted_line AS (
         shipped_at,
         business_date,
         received_at,
+        received_date,
         status,
         carrier,
         mul(shipped_quantity, base_units, 3) AS shipped_units,
@@ -216,6 +224,7 @@ valued_line AS (
         shipped_at,
         business_date,
         received_at,
+        received_date,
         status,
         carrier,
         shipped_units,
@@ -246,6 +255,7 @@ SELECT
     shipped_at,
     business_date,
     received_at,
+    received_date,
     hours_between(received_at, shipped_at) AS shipped_to_received_hours,
     status,
     carrier,

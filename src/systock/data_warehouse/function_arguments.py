@@ -1,0 +1,32 @@
+"""The arguments of a table function: in its file columns of the one-row table meta.asked, in an engine the function's own."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from systock.data_warehouse.table_file import TableFile
+
+#: The arguments that functions have, in the order in which they take them, with their types (see schema/meta/asked.sql).
+ARGUMENTS = {"as_of": "date", "first_date": "date", "last_date": "date", "known_at": "timestamptz"}
+_ASKED = "meta.asked"
+
+
+def with_arguments(table: TableFile) -> tuple[dict[str, str], exp.Query]:
+    """The arguments that a function's SELECT reads, with their types, and the SELECT with them in the place of meta.asked.
+
+    They stand there as constants, so that an engine reads no more than the blocks that may hold an answer.
+    """
+    assert table.select is not None
+    select = table.select.copy()
+    names = {found.alias_or_name for found in select.find_all(exp.Table) if f"{found.db}.{found.name}" == _ASKED}
+    read = set()
+    for column in list(select.find_all(exp.Column)):
+        if column.table in names:
+            read.add(column.name)
+            argument = exp.cast(exp.column(column.name), exp.DataType.build(ARGUMENTS[column.name], dialect="postgres"))
+            column.replace(argument)
+    for found in list(select.find_all(exp.Table)):
+        if f"{found.db}.{found.name}" == _ASKED:
+            assert isinstance(found.parent, exp.Join), "meta.asked is joined to what a function reads"
+            found.parent.pop()
+    return {name: type_ for name, type_ in ARGUMENTS.items() if name in read}, select
