@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from systock.data_warehouse.stock_cost import CostMethod, cost_postings, layers_on_hand
+from systock.data_warehouse.cost_chunk import CostMethod
+from systock.data_warehouse.stock_cost import cost_postings, layers_on_hand
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ORDER = {
@@ -76,11 +77,11 @@ def batch(rows: Sequence[Balanced]) -> pa.RecordBatch:
     """The rows as the kernel reads them."""
     entries = [row.entry for row in rows]
     columns = {
-        "ledger_entry_key": pa.array([row.key for row in rows]),
+        "ledger_entry_key": pa.array([row.key for row in rows], pa.string()),
         "cost_group": pa.array([entry.group for entry in entries], pa.int64()),
-        "product_durable_key": pa.array([entry.product for entry in entries]),
-        "location_durable_key": pa.array([entry.place for entry in entries]),
-        "stock_status": pa.array([entry.status for entry in entries]),
+        "product_durable_key": pa.array([entry.product for entry in entries], pa.string()),
+        "location_durable_key": pa.array([entry.place for entry in entries], pa.string()),
+        "stock_status": pa.array([entry.status for entry in entries], pa.string()),
         "occurred_at": pa.array([START + timedelta(hours=entry.hour) for entry in entries], pa.timestamp("us", "UTC")),
         "movement_kind": pa.array([None if entry.kind == "count" else entry.kind for entry in entries], pa.string()),
         "quantity_units": decimals([0 if entry.kind == "count" else entry.units for entry in entries], 3),

@@ -124,7 +124,7 @@ def test_a_late_freight_bill_reaches_all_that_its_goods_touched(tmp_path: Path, 
     assert shop.figures() == numbers(BEFORE[method])
     shop.deliver(LATE)
     done = shop.run()["gold.stock_cost"]
-    assert (done["how"], done["touched"]) == ("by key", 1)  # B is another group
+    assert (done["how"], done["touched"]) == ("from the first touched instant", 1)  # B is another group
     assert shop.figures() == numbers(AFTER[method])
     assert all(table["same"] for table in Project(shop.folder).rebuild(verify=True)["tables"])
     assert all(check["passed"] for check in Project(shop.folder).check())
@@ -155,8 +155,8 @@ def test_by_standard_cost_nothing_is_posted(tmp_path: Path) -> None:
 def test_a_value_that_is_not_its_postings_is_not_published(
     tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def a_cent_less(engine: Any, table: str, select: str, into: str) -> None:
-        run_kernel(engine, table, select, into)
+    def a_cent_less(engine: Any, table: str, select: str, into: str, **more: Any) -> None:
+        run_kernel(engine, table, select, into, **more)
         if table == "gold.stock_cost":
             engine.execute(f"UPDATE {into} SET cost_amount = cost_amount - 0.01")
 

@@ -1,4 +1,4 @@
-"""Stock valued again in the touched cost groups alone equals stock valued from the beginning, and value is conserved all the way."""
+"""Stock valued again from the first touched instant on equals stock valued from the beginning, and value is conserved all the way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sql.case_runner import DEFAULTS, VERSION, table_files
-from systock.data_warehouse import refresh_cost
+from systock.data_warehouse import cost_state, refresh_cost
 from systock.data_warehouse.compiled import (
     CompiledTable,
     compile_refresh,
@@ -24,6 +25,7 @@ from systock.data_warehouse.compiled import (
 )  # fmt: skip
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
 from systock.data_warehouse.refresh import Change, Refresh
+from systock.data_warehouse.refresh_cost import run_kernel
 from systock.data_warehouse.refresh_keys import RefreshPlan
 from systock.quality.value_conservation import conserves_value
 
@@ -99,11 +101,11 @@ class Entry:
         )
 
 
-def entries(draw: Any) -> dict[int, Entry]:
+def entries(draw: Any, most: int = 16) -> dict[int, Entry]:
     found = draw(st.lists(st.builds(
         Entry, st.integers(1, 25), st.integers(1, 4), st.integers(1, 2), st.integers(0, 20), st.sampled_from([*ORDER, "count"]),
         st.integers(1, 6), st.none() | st.integers(1, 9), st.integers(-9, 30), st.sampled_from(["T", "T", "U", None]), st.integers(1, 25),
-    ), max_size=16))  # fmt: skip
+    ), max_size=most))  # fmt: skip
     return {entry.number: entry for entry in found}
 
 
@@ -155,6 +157,7 @@ def follow(engine: DuckDBEngine, *, exists: bool) -> Refresh:
 def engine() -> Iterator[DuckDBEngine]:
     with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
+        patch.setattr(cost_state, "AGES", tuple(hours * 3_600_000_000 for hours in (72, 36, 18, 6)))
         for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", *INPUTS, *MADE):
             for statement in engine.create_table_sql(FILES[name]):
                 engine.execute(statement)
@@ -168,17 +171,18 @@ def engine() -> Iterator[DuckDBEngine]:
 
 @pytest.mark.parametrize("method", ["moving_average", "fifo"])
 @given(data=st.data())
-def test_touched_groups_equal_all(engine: DuckDBEngine, method: str, data: st.DataObject) -> None:
+def test_touched_suffixes_equal_all(engine: DuckDBEngine, method: str, data: st.DataObject) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
     zero_start = data.draw(st.booleans())
     state, products, rates = entries(data.draw), versions(data.draw), [8] * 6
     stage(engine, state, products, rates, zero_start)
     follow(engine, exists=False)
-    for _ in range(data.draw(st.integers(1, 2))):
+    for _ in range(data.draw(st.integers(1, 4))):
         gone = data.draw(st.sets(st.integers(1, 25), max_size=2))
-        state = {number: e for number, e in {**state, **entries(data.draw)}.items() if number not in gone}
-        products = versions(data.draw) if data.draw(st.booleans()) else products
-        rates = data.draw(st.sampled_from([rates, [8, 8, 9, 9, 9, 9], [8, 8]]))
+        edit = entries(data.draw, data.draw(st.sampled_from([1, 3, 16])))
+        state = {number: e for number, e in {**state, **edit}.items() if number not in gone}
+        products = versions(data.draw) if data.draw(st.integers(0, 3)) == 0 else products
+        rates = data.draw(st.sampled_from([rates, rates, rates, [8, 8, 9, 9, 9, 9], [8, 8]]))
         stage(engine, state, products, rates, zero_start)
         for done in follow(engine, exists=True).done:
             event(f"{done.table} {done.how} {'written' if done.written else 'same'}")
@@ -186,6 +190,65 @@ def test_touched_groups_equal_all(engine: DuckDBEngine, method: str, data: st.Da
     follow(engine, exists=False)
     for name in MADE:
         assert refreshed[name] == engine.rows(f"SELECT * FROM {name} ORDER BY ALL"), name
+
+
+def some_entry(draw: Random, number: int, hours: tuple[int, int]) -> Entry:
+    return Entry(
+        number, draw.randint(1, 4), draw.randint(1, 2), draw.randint(*hours), draw.choice([*ORDER, "count", "sale", "receipt"]),
+        draw.randint(1, 6), draw.choice([None, 1, 2, 3, 7]), draw.randint(-9, 30), draw.choice(["T", "U", "V", "W", None]), draw.randint(1, 60),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@given(draw=st.integers(0, 2**32).map(Random))
+def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw: Random) -> None:
+    engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
+    cost = compiled("gold.stock_cost")
+    zero_start, standard = draw.random() < 0.7, draw.choice(["NULL", "3"])
+    products = [
+        f"({product}, {product}, 'erp', 'P{product}', {standard}, 'EUR', TRUE, TIMESTAMPTZ '1900-01-01 00:00:00+00', {FOREVER}, {FOREVER}, TRUE, TRUE)"
+        for product in range(1, 5)
+    ]
+    state = {number: some_entry(draw, number, (0, 20)) for number in range(1, draw.randint(20, 60))}
+    rates, exists = [8] * 30, False
+    for day in range(7):
+        stage(engine, state, products, rates, zero_start)
+        for name in (*INPUTS, *MADE) if not exists else ():
+            engine.execute(f"DELETE FROM {name}")
+        refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
+        for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.stock_cost"):
+            refresh.table(compiled(name), exists=exists)
+        if exists and "gold.stock_cost" in refresh.changes:
+            used = "SELECT count(*), count(*) FILTER (from_at > TIMESTAMPTZ '2000-01-01 00:00:00+00') FROM touched"
+            [(touched, from_states)] = engine.rows(used)
+            event(
+                "all from states" if touched == from_states else "some from states" if from_states else "from nothing"
+            )
+        with engine.transaction():  # the states that the whole valuation keeps are undone
+            engine.execute("CREATE OR REPLACE TEMP TABLE whole AS SELECT * FROM gold.stock_cost LIMIT 0")
+            run_kernel(engine, "gold.stock_cost", cost.select, "whole")
+            whole = engine.rows("SELECT * FROM whole ORDER BY ALL")
+            engine.rollback()
+        assert engine.rows("SELECT * FROM gold.stock_cost ORDER BY ALL") == whole
+        exists = True
+        for _ in range(draw.choice([1, 1, 2, 5])):
+            number = max(state, default=0) + 1
+            what = draw.random()
+            if what < 0.6 or not state:
+                state[number] = some_entry(draw, number, (20 + 2 * day, 22 + 2 * day))
+            elif what < 0.7:
+                state[number] = some_entry(draw, number, (0, 22 + 2 * day))
+            elif what < 0.8:
+                del state[draw.choice(sorted(state))]
+            elif what < 0.95:
+                which = draw.choice(sorted(state))
+                other = some_entry(draw, which, (0, 22 + 2 * day))
+                name = draw.choice(
+                    ["product", "place", "hour", "kind", "units", "cost", "amount", "paper", "gives_back"]
+                )
+                state[which] = replace(state[which], **{name: getattr(other, name)})
+            else:
+                rates = [*rates[: draw.randint(0, 20)], *[9] * 30][:30]
 
 
 def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:
@@ -196,4 +259,4 @@ def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:
     stage(engine, {**state, 25: Entry(25, 1, 1, 7, "receipt", 2, 2, 0, None, 0)}, [], [], True)
     done = {part.table: part for part in follow(engine, exists=True).done}["gold.stock_cost"]
     # product 1 has its receipts at hours 2, 4, 6, 8, 10 and 12: from the new one at 7 on, three have another value after them
-    assert (done.how, done.touched, done.written, done.removed) == ("by key", 1, 4, 3)
+    assert (done.how, done.touched, done.written, done.removed) == ("from the first touched instant", 1, 4, 3)

@@ -12,7 +12,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from ledger_entries import Entry, balanced, layers, postings
-from systock.data_warehouse.stock_cost import CostMethod
+from systock.data_warehouse.cost_chunk import CostMethod
 
 from .cost_oracle import Oracle
 

@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
-from systock.data_warehouse.refresh_cost import kernel_key
+from systock.data_warehouse.refresh_cost import COSTS, also_touched, compile_costs, kernel_key
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
 from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
 from systock.data_warehouse.table_file import ASKED_KINDS, KNOWN_COLUMNS, TableFile
@@ -182,6 +182,8 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
         return _compile_versions(table, zones)
     if plan.whole:
         return {"whole": plan.whole}
+    if table.qualified == COSTS:
+        return compile_costs(table, zones)
     fresh = compile_sql(plan.recompute("touched", {}), zones=zones)
     names = [column.name for column in table.columns]
     if all(
@@ -212,7 +214,8 @@ def _compile_versions(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
 def compile_touched(table: TableFile, plan: RefreshPlan, moved: str, zones: Sequence[str]) -> list[str]:
     """Queries of the keys that an input's changed rows touch, over all inputs as they were and as they are."""
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
-    return [
+    more = also_touched(moved, changed(moved)) if table.qualified == COSTS else []
+    return more + [
         compile_sql(query, zones=zones)
         for relation in (then, {})
         for query in plan.touched(moved, changed(moved), relation)

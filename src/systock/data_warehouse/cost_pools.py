@@ -8,7 +8,10 @@ no cost is; its `value` is 0 then.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from systock.data_warehouse.cost_transit import Transit
 
 Cost = tuple[int, int]  # an amount, and the units that have it; the units are positive
 
@@ -32,13 +35,14 @@ class Parcel(NamedTuple):
 
 
 class Product:
-    """What the pools of a product share: has a document stated a cost so far, and which was the last."""
+    """What the pools of a product share: has a document stated a cost so far, and which was the last; what transfers have under way."""
 
-    __slots__ = ("last_cost", "pools")
+    __slots__ = ("last_cost", "pools", "transits")
 
     def __init__(self) -> None:
         self.last_cost: Cost | None = None
         self.pools: list[Pool] = []
+        self.transits: dict[int | None, Transit] = {}  # by transfer, in the order in which goods of it came under way
 
 
 class Pool(Protocol):
@@ -100,7 +104,8 @@ class AveragePool:
         self.unit_cost: int | None = None
         self.standard: int | None = None
 
-    def _set_cost(self, cost: Cost) -> None:
+    def set_cost(self, cost: Cost) -> None:
+        """Everything there at this average from now on."""
         self.cost = cost
         self.unit_cost = rounded(cost[0] * UNIT_COST_SCALE, cost[1])
 
@@ -121,22 +126,22 @@ class AveragePool:
 
     def receive(self, parcels: list[Parcel], after: int | None, cost: Cost, row: int) -> int:
         if after is None:
-            self._set_cost(cost)
+            self.set_cost(cost)
             return 0
         value = self.value + sum(parcel.amount for parcel in parcels)
         if self.units is not None and self.units > 0:
             self.value, self.units = value, after
-            self._set_cost((value, after))
+            self.set_cost((value, after))
             return 0
         if after > 0 or self.cost is None:
-            self._set_cost(cost)
+            self.set_cost(cost)
         self.units = after
         assert self.cost is not None
         self.value = rounded(after * self.cost[0], self.cost[1])
         return self.value - value
 
     def revalue(self, cost: Cost) -> int:
-        self._set_cost(cost)
+        self.set_cost(cost)
         before = self.value
         self.value = rounded((self.units or 0) * cost[0], cost[1])
         return self.value - before
@@ -154,7 +159,7 @@ class AveragePool:
         assert self.units
         added = max(amount, -self.value)
         self.value += added
-        self._set_cost((self.value, self.units))
+        self.set_cost((self.value, self.units))
         return added
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from systock.data_warehouse.cost_pools import UNIT_COST_SCALE, Cost, Parcel, Pool, Product, rounded
 from systock.data_warehouse.cost_transit import Debt, Production, Transit
@@ -28,9 +31,28 @@ class Entries:
     unit_cost: list[int | None]
     standard_cost: list[int | None]
     amount: list[int | None]
-    original: list[int | None]  # the row of the sale that a return gives back
+    original: list[
+        int | None
+    ]  # the row of the sale that a return gives back; negative: its place in `sold_before`, from the end
     transfer: list[int | None]
     document: list[int | None]
+    sold_before: Sequence[Sold] = ()  # sales before all of these entries
+
+
+class Sold(NamedTuple):
+    """A sale and what it was posted at."""
+
+    product: int
+    units: int
+    amount: int | None
+
+
+class Receipt(NamedTuple):
+    """Goods that came in by a document, to which a late cost may be added."""
+
+    row: int
+    units: int
+    pool: int
 
 
 @dataclass
@@ -61,15 +83,19 @@ def _known_value(pool: Pool) -> int | None:
 
 
 class Replay:
-    """The state between entries. follows_goods: can goods be told apart, so that a late cost finds them wherever they went?"""
+    """The state between entries. follows_goods: can goods be told apart, so that a late cost finds them wherever they went?
+
+    What it knows of earlier entries (see cost_state) has negative rows, in their order.
+    """
 
     def __init__(self, entries: Entries, pool_type: type[Pool], *, follows_goods: bool) -> None:
         self.entries, self.pool_type, self.follows_goods = entries, pool_type, follows_goods
         self.pools: dict[int, Pool] = {}
         self.products: dict[int, Product] = {}
-        self.transits: dict[tuple[int, int | None], Transit] = {}
+        self.groups: dict[int, dict[int, Product]] = {}  # the products of each group
+        self.shipments: dict[tuple[int, int], deque[int]] = {}  # the rows that ship a transfer, those to come
         self.productions: dict[tuple[int, int], Production] = {}
-        self.receipts: dict[tuple[int, int], list[int]] = {}
+        self.receipts: dict[tuple[int, int], list[Receipt]] = {}
         self.costs = Costs()
         self._look_ahead()
 
@@ -81,22 +107,28 @@ class Replay:
                 continue
             units, document = entries.units[row], entries.document[row]
             if kind == TRANSFER_OUT:
-                if units < 0 and entries.transfer[row] is not None:
-                    self._transit(row).shipments.append(row)
+                transfer = entries.transfer[row]
+                if units < 0 and transfer is not None:
+                    self.shipments.setdefault((entries.product[row], transfer), deque()).append(row)
             elif document is None:
                 continue
             elif kind == RECEIPT:
-                if units > 0:
-                    self.receipts.setdefault((entries.product[row], document), []).append(row)
+                self.bring_in(entries.product[row], document, Receipt(row, units, entries.pool[row]))
             elif kind in (PRODUCTION_OUT, PRODUCTION_IN):
-                production = self.productions.setdefault((entries.group[row], document), Production())
+                production = self.productions.setdefault((entries.group[row], document), Production(row))
+                production.last = row
                 if kind == PRODUCTION_OUT and units < 0:
                     production.uses.append(row)
                 elif kind == PRODUCTION_IN and units > 0:
                     production.outputs_units += units
 
-    def run(self) -> Costs:
-        """Post all entries."""
+    def bring_in(self, product: int, document: int, receipt: Receipt) -> None:
+        """Remember a receipt, for late costs."""
+        if receipt.units > 0:
+            self.receipts.setdefault((product, document), []).append(receipt)
+
+    def run(self, until: int) -> Costs:
+        """Post the entries that are not posted yet, up to a row."""
         entries, costs, pools = self.entries, self.costs, self.pools
         amounts, unit_costs, values, further = costs.amount, costs.unit_cost, costs.value, costs.further
         special = {
@@ -106,17 +138,18 @@ class Replay:
             PRODUCTION_IN: self._production_in,
             REVALUATION: self._revaluation,
         }
-        done = 0
+        begin, done = len(amounts), len(further)
         for row, (kind, code, units, after, stated, standard) in enumerate(
             zip(
-                entries.kind,
-                entries.pool,
-                entries.units,
-                entries.after,
-                entries.unit_cost,
-                entries.standard_cost,
+                entries.kind[begin:until],
+                entries.pool[begin:until],
+                entries.units[begin:until],
+                entries.after[begin:until],
+                entries.unit_cost[begin:until],
+                entries.standard_cost[begin:until],
                 strict=True,
-            )
+            ),
+            begin,
         ):
             if kind == TRANSFER_LOSS:
                 amounts.append(self._transfer_loss(row))
@@ -149,18 +182,38 @@ class Replay:
         code = self.entries.pool[row]
         pool = self.pools.get(code)
         if pool is None:
-            product = self.products.setdefault(self.entries.product[row], Product())
-            pool = self.pools[code] = self.pool_type(product, row)
-            product.pools.append(pool)
+            pool = self.add_pool(code, row, self._product(row))
         return pool
 
+    def add_pool(self, code: int, row: int, product: Product) -> Pool:
+        """Another pool of a product; row: an entry of it."""
+        pool = self.pools[code] = self.pool_type(product, row)
+        product.pools.append(pool)
+        return pool
+
+    def _product(self, row: int) -> Product:
+        """The product of an entry, made on first use."""
+        code = self.entries.product[row]
+        product = self.products.get(code)
+        return self.add_product(self.entries.group[row], code) if product is None else product
+
+    def add_product(self, group: int, code: int) -> Product:
+        """Another product of a group."""
+        product = self.products[code] = self.groups.setdefault(group, {})[code] = Product()
+        return product
+
     def _transit(self, row: int) -> Transit:
-        """What the transfer of an entry has under way, made on first use."""
-        key = self.entries.product[row], self.entries.transfer[row]
-        transit = self.transits.get(key)
-        if transit is None:
-            transit = self.transits[key] = Transit(row)
-        return transit
+        """What the transfer of an entry has under way; kept by `_keep`, unless it is over."""
+        transit = self._product(row).transits.get(self.entries.transfer[row])
+        return Transit(row) if transit is None else transit
+
+    def _keep(self, row: int, transit: Transit) -> None:
+        """Remember what the transfer of an entry has under way, as long as it has."""
+        transits, transfer = self._product(row).transits, self.entries.transfer[row]
+        if not transit.is_over:
+            transits[transfer] = transit
+        elif transfer in transits:
+            del transits[transfer]
 
     def _post(self, row: int, kind: str, pool: Pool, amount: int, transfer_row: int | None = None) -> None:
         if amount:
@@ -193,12 +246,16 @@ class Replay:
             if stated is not None:
                 cost = pool.product.last_cost = stated, UNIT_COST_SCALE
                 return self._receive(row, pool, [Parcel(units, rounded(units * stated, UNIT_COST_SCALE), row)], cost)
-            if sale is not None and sale < row and entries.product[sale] == entries.product[row]:
-                sold, amount = entries.units[sale], self.costs.amount[sale]
-                if sold < 0 and amount is not None:
+            if sale is not None and sale < row:
+                product, sold, amount = self._sold(sale)
+                if product == entries.product[row] and sold < 0 and amount is not None:
                     parcel = Parcel(units, rounded(-amount * units, -sold), row)
                     return self._receive(row, pool, [parcel], pool.cost or (-amount, -sold))
         return pool.move(units, entries.after[row], row)
+
+    def _sold(self, sale: int) -> Sold:
+        entries = self.entries
+        return entries.sold_before[sale] if sale < 0 else Sold(entries.product[sale], entries.units[sale], self.costs.amount[sale])  # fmt: skip
 
     def _receive(self, row: int, pool: Pool, parcels: list[Parcel], cost: Cost) -> int:
         """Goods that come in at a cost; what that changes in value beside it is a revaluation."""
@@ -228,6 +285,7 @@ class Replay:
                 pool.leaving(-units, -(amount or 0), row),
                 lambda debt, difference: self._settle(row, debt, difference, row),
             )
+            self._keep(row, transit)
         return amount
 
     def _transfer_in(self, row: int, pool: Pool) -> int | None:
@@ -238,21 +296,24 @@ class Replay:
         parcels = transit.take(units)
         missing = units - sum(parcel.units for parcel in parcels)
         if missing:
-            advance = self._unshipped(row, pool, transit, parcels, missing)
-            transit.debts.append(Debt(missing, sum(parcel.amount for parcel in advance), pool, row))
+            advance = self._unshipped(row, pool, parcels, missing)
+            transit.debts.append(Debt(missing, sum(parcel.amount for parcel in advance), pool, row, units))
             parcels += advance
+        self._keep(row, transit)
         amount = sum(parcel.amount for parcel in parcels)
         if amount == 0 and (transit.unknown or pool.cost is None):
             self._post(row, REVALUED, pool, pool.move(units, self.entries.after[row], row) or 0)
             return None
         return self._receive(row, pool, parcels, (amount, units))
 
-    def _unshipped(self, row: int, pool: Pool, transit: Transit, shipped: list[Parcel], units: int) -> list[Parcel]:
+    def _unshipped(self, row: int, pool: Pool, shipped: list[Parcel], units: int) -> list[Parcel]:
         """What goods cost that are received before, or without, their shipment."""
-        while transit.shipments and transit.shipments[0] < row:
-            transit.shipments.popleft()
-        if transit.shipments:
-            parcels = self._would_leave(transit.shipments[0], units)
+        transfer = self.entries.transfer[row]
+        shipments = None if transfer is None else self.shipments.get((self.entries.product[row], transfer))
+        while shipments and shipments[0] < row:
+            shipments.popleft()
+        if shipments:
+            parcels = self._would_leave(shipments[0], units)
             if parcels is not None:
                 return parcels
         stated = self.entries.unit_cost[row]
@@ -264,14 +325,16 @@ class Replay:
     def _transfer_loss(self, row: int) -> int:
         """Goods that will not arrive leave the transit; goods that were never shipped (positive) are struck off its debts."""
         units, transit = self.entries.units[row], self._transit(row)
-        return transit.forgive(units) if units > 0 else -sum(parcel.amount for parcel in transit.take(-units))
+        amount = transit.forgive(units) if units > 0 else -sum(parcel.amount for parcel in transit.take(-units))
+        self._keep(row, transit)
+        return amount
 
     def _settle(self, row: int, debt: Debt, difference: int, transfer_row: int | None) -> None:
         """The true cost of goods already received: on what is still there of them, the rest is a variance."""
         pool = debt.pool
         self._post(row, SETTLEMENT if transfer_row is None else TRANSFER, pool, difference, transfer_row)
         if pool.units is not None and difference:
-            added = self._add_value(pool, difference, self.entries.units[debt.row], {debt.row}, arrived=True)
+            added = self._add_value(pool, difference, debt.came_units, {debt.row}, arrived=True)
             self._post(row, VARIANCE, pool, added - difference)
 
     def _add_value(self, pool: Pool, amount: int, units: int, rows: set[int], *, arrived: bool) -> int:
@@ -333,24 +396,25 @@ class Replay:
         """Spread a late cost over the goods of its document, else over all that is there: what of it found goods to be put on."""
         entries = self.entries
         product, document = entries.product[row], entries.document[row]
-        receipts = () if document is None else self.receipts.get((product, document), ())
-        rows = {receipt for receipt in receipts if receipt < row}
-        rows = {receipt for receipt in rows if entries.pool[receipt] == entries.pool[row]} or rows
-        if not rows:
+        known = () if document is None else self.receipts.get((product, document), ())
+        before = [receipt for receipt in known if receipt.row < row]
+        receipts = [receipt for receipt in before if receipt.pool == entries.pool[row]] or before
+        if not receipts:
             there = pool.units is not None and pool.units > 0 and pool.product.last_cost is not None
             return pool.add_value(amount, None, arrived=False) if there else 0
-        units, found = sum(entries.units[receipt] for receipt in rows), 0
+        units, rows, found = sum(receipt.units for receipt in receipts), {receipt.row for receipt in receipts}, 0
         for holder in pool.product.pools:
             # by moving average goods can't be told apart once they have left the place where they came in
-            mine = rows if self.follows_goods else {receipt for receipt in rows if self._pool(receipt) is holder}
-            came = sum(entries.units[receipt] for receipt in mine)
-            added = self._add_value(holder, rounded(amount * came, units), came, mine, arrived=False)
+            came = sum(
+                receipt.units for receipt in receipts if self.follows_goods or self.pools[receipt.pool] is holder
+            )
+            added = self._add_value(holder, rounded(amount * came, units), came, rows, arrived=False)
             if holder is not pool:
                 self._post(row, SETTLEMENT, pool, -added)
                 self._post(row, SETTLEMENT, holder, added)
             found += added
         if self.follows_goods:
-            for transit in self.transits.values():
+            for transit in pool.product.transits.values():
                 added = transit.add_value(amount, rows, units)
                 self._post(row, TRANSFER, pool, -added, transit.row)
                 found += added

@@ -9,12 +9,12 @@ from systock.data_warehouse.cost_pools import Parcel, Pool, rounded
 
 
 class Debt:
-    """Goods received before they were shipped: at which amount, by which entry into which pool."""
+    """Goods received before they were shipped: at which amount, by which entry, of came_units in all, into which pool."""
 
-    __slots__ = ("amount", "pool", "row", "units")
+    __slots__ = ("amount", "came_units", "pool", "row", "units")
 
-    def __init__(self, units: int, amount: int, pool: Pool, row: int) -> None:
-        self.units, self.amount, self.pool, self.row = units, amount, pool, row
+    def __init__(self, units: int, amount: int, pool: Pool, row: int, came_units: int) -> None:
+        self.units, self.amount, self.pool, self.row, self.came_units = units, amount, pool, row, came_units
 
     def pay(self, units: int) -> int:
         """Strike off so many units, at most all: their amount."""
@@ -27,14 +27,18 @@ class Debt:
 class Transit:
     """What one transfer of a product has under way, in the order of shipment; negative while more was received than shipped."""
 
-    __slots__ = ("debts", "parcels", "row", "shipments", "unknown")
+    __slots__ = ("debts", "parcels", "row", "unknown")
 
     def __init__(self, row: int) -> None:
         self.row = row  # an entry of it
         self.parcels: deque[Parcel] = deque()
         self.debts: deque[Debt] = deque()
-        self.shipments: deque[int] = deque()  # the rows that ship, those to come
         self.unknown = False  # was anything shipped without a known cost?
+
+    @property
+    def is_over(self) -> bool:
+        """Is nothing under way, and nothing to be remembered?"""
+        return not (self.parcels or self.debts or self.unknown)
 
     def ship(self, parcels: list[Parcel], settle: Callable[[Debt, int], None]) -> None:
         """Goods leave their place; what was received before goes to its debts. settle(debt, difference)."""
@@ -88,9 +92,10 @@ class Transit:
 class Production:
     """One production document: what its components cost, estimated until they are used, and who got which part of it."""
 
-    __slots__ = ("cost", "estimates", "made", "made_units", "outputs_units", "unknown", "uses")
+    __slots__ = ("cost", "estimates", "first", "last", "made", "made_units", "outputs_units", "unknown", "uses")
 
-    def __init__(self) -> None:
+    def __init__(self, row: int) -> None:
+        self.first = self.last = row  # its rows lie between
         self.uses: list[int] = []  # the rows of components
         self.outputs_units = 0  # all that the document produces
         self.cost = 0  # of the components used, and estimated of the others
@@ -103,7 +108,7 @@ class Production:
         """So many units are produced: their part of the cost, so that all parts together are all of it."""
         amount = self._share(self.made_units, units)
         self.made_units += units
-        self.made.append(Debt(units, amount, pool, row))
+        self.made.append(Debt(units, amount, pool, row, units))
         return amount
 
     def _share(self, before: int, units: int) -> int:

@@ -82,10 +82,10 @@ class Refresh:
         sql = {"whole": "small table"} if table.refresh == "full" else self.sql.refresh(table)
         if sql["whole"] or any(self.changes[name].everything for name in moved):
             self.engine.expect_rows(self._count(table.qualified))
-            self._make_fresh(table, table.select)
+            self._make_fresh(table, table.select, since=False)
             touched, old, how = self._count("fresh"), table.qualified, "whole"
         else:
-            how = "from the first touched instant" if table.refresh == "ledger" else "by key"
+            how = "from the first touched instant" if "then" in sql else "by key"
             touched, old = self._touch(table, sql, moved), "stale"
         written, removed = self._apply(table, old) if touched or how == "whole" else (0, 0)
         self._record(table, how, touched, written, removed, started)
@@ -101,28 +101,32 @@ class Refresh:
                 self._read_as_before.add(name)
         # One after the other: together they would hold the joins of all of them in memory at once. Each in a table of its own: one
         # made of no row and then filled is what some versions of the engine lose rows from.
+        for statement in sql.get("first", ()):
+            self.engine.execute(statement)
         queries = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
         for number, query in enumerate(queries):
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found_{number} AS {query}")
         found = " UNION ".join(f"SELECT * FROM found_{number}" for number in range(len(queries)))
-        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT * FROM ({found})")
+        self.engine.execute(f"CREATE OR REPLACE TEMP VIEW found AS {found}")
+        gather = sql.get("gather", "SELECT DISTINCT * FROM found")
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE touched AS {gather}")
         touched = self._count("touched")
         self.engine.expect_rows(touched)
-        if touched and "suffix" in sql:
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE ledger_suffix AS {sql['suffix']}")
         if touched:
+            for statement in sql.get("then", ()):
+                self.engine.execute(statement)
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE stale AS {self._typed(table, sql['stale'])}")
             self.engine.expect_rows(self._count("stale"))
-            self._make_fresh(table, sql["fresh"])
+            self._make_fresh(table, sql["fresh"], since=True)
         return touched
 
-    def _make_fresh(self, table: CompiledTable, select: str) -> None:
-        """Fill `fresh` with the rows that a SELECT makes, by way of the kernel where the table has one."""
+    def _make_fresh(self, table: CompiledTable, select: str, *, since: bool) -> None:
+        """Fill `fresh` with the rows that a SELECT makes, by way of the kernel where the table has one. since: only touched ones."""
         if table.refresh == "kernel":
             types = self.engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
             columns = ", ".join(f'"{c.name}" {type_}' for c, type_ in zip(table.columns, types, strict=True))
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh ({columns})")
-            run_kernel(self.engine, table.qualified, select, "fresh")
+            run_kernel(self.engine, table.qualified, select, "fresh", since=since)
         else:
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {self._typed(table, select)}")
 

@@ -1,12 +1,101 @@
-"""The cost tables' refresh: their SELECTs say what the kernels read, and this runs the kernels over it, a part at a time."""
+"""The cost tables' refresh: their SELECTs say what the kernels read, and this runs the kernels over it, a part at a time.
+
+Postings are made again per cost group, from a kept state before the first touched instant on (see cost_state). What a state hangs on lies
+before its instant, but for what the kernel looks up of later entries: a shipment whose goods were received before it, and all of a
+production. Such an entry touches those it is looked up by. The states are no content of the warehouse: a function of the entries,
+thrown away from the first touched instant on.
+"""
 
 from __future__ import annotations
 
-from systock.data_warehouse.engine.base import Engine
+from collections.abc import Sequence
+from typing import Any
 
+from sqlglot import exp
+
+from systock.data_warehouse.engine.base import Engine
+from systock.data_warehouse.portable_sql import compile_sql
+from systock.data_warehouse.refresh_ledger import ENTRIES, rows_that_match
+from systock.data_warehouse.table_file import TableFile
+
+COSTS = "gold.stock_cost"
 #: How many entries are valued at once: whole cost groups, so that memory follows the largest of them, not the ledger.
 _ENTRIES_AT_ONCE = 500_000
 _ORDER = "cost_group, occurred_at, entry_order, ledger_entry_key"
+_BEGINNING = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+
+_STATE_TABLE = """
+    CREATE TABLE IF NOT EXISTS work.cost_state (cost_group bigint NOT NULL, valid_at timestamptz NOT NULL, content text NOT NULL)"""
+
+# Of the states of a group the last stays, and one of each age: the oldest, which will be the next age's; of the highest the youngest.
+_TOO_MANY_STATES = """
+    DELETE FROM work.cost_state WHERE (cost_group, valid_at) NOT IN (
+        WITH state AS (
+            SELECT cost_group, valid_at, epoch_us(MAX(valid_at) OVER (PARTITION BY cost_group)) - epoch_us(valid_at) AS age
+            FROM work.cost_state
+        )
+
+        SELECT cost_group, CASE WHEN MIN(age) < {oldest} THEN MIN(valid_at) ELSE MAX(valid_at) END
+        FROM state
+        GROUP BY cost_group, {classes}
+    )"""
+
+# The entries that look the given ones up, which may be later.
+_LOOKED_UP_BY = """
+    SELECT grouped.cost_group AS k1, entry.occurred_at AS k2
+    FROM {looked_up} AS later
+    INNER JOIN gold.stock_entry AS entry
+        ON entry.source_name = later.source_name AND entry.transfer_id = later.transfer_id
+        AND entry.product_durable_key = later.product_durable_key
+    INNER JOIN gold.cost_group AS grouped ON grouped.product_durable_key = entry.product_durable_key
+    WHERE later.movement_kind = 'transfer_out' AND entry.movement_kind = 'transfer_in'
+    UNION ALL
+    SELECT grouped.cost_group AS k1, entry.occurred_at AS k2
+    FROM {looked_up} AS later
+    INNER JOIN gold.stock_entry AS entry ON entry.source_name = later.source_name AND entry.document_id = later.document_id
+    INNER JOIN gold.cost_group AS grouped ON grouped.product_durable_key = entry.product_durable_key
+    WHERE later.movement_kind IN ('production_in', 'production_out') AND entry.movement_kind IN ('production_in', 'production_out')"""
+
+# Per touched group its first touched instant, and that of the state to go on from.
+_FIRST_TOUCHED = f"""
+    WITH looked_up AS MATERIALIZED (
+        SELECT DISTINCT entry.product_durable_key, entry.source_name, entry.movement_kind, entry.transfer_id, entry.document_id
+        FROM found
+        INNER JOIN gold.cost_group AS grouped ON grouped.cost_group = found.k1
+        INNER JOIN gold.stock_entry AS entry
+            ON entry.product_durable_key = grouped.product_durable_key AND entry.occurred_at = found.k2
+        WHERE entry.movement_kind IN ('transfer_out', 'production_in', 'production_out')
+    ),
+
+    touched_group AS (
+        SELECT k1, MIN(k2) AS first_at
+        FROM (SELECT k1, k2 FROM found UNION ALL {_LOOKED_UP_BY.format(looked_up="looked_up")})
+        GROUP BY k1
+    )
+
+    SELECT t.k1, t.first_at, COALESCE(MAX(state.valid_at), {_BEGINNING}) AS from_at
+    FROM touched_group AS t
+    LEFT JOIN work.cost_state AS state ON state.cost_group = t.k1 AND state.valid_at <= t.first_at
+    GROUP BY t.k1, t.first_at"""
+
+_TOUCHED_PRODUCT = """
+    SELECT grouped.product_durable_key, t.from_at FROM gold.cost_group AS grouped INNER JOIN touched AS t ON t.k1 = grouped.cost_group"""
+
+# Entries before the state to which later ones refer: receipts to which a late cost is added, sales that are given back.
+_REFERRED_TO = f"""
+    SELECT old.* FROM {ENTRIES} AS old WHERE old.rowid IN (
+        SELECT old.rowid
+        FROM {ENTRIES} AS old
+        INNER JOIN cost_product AS t ON t.product_durable_key = old.product_durable_key AND old.occurred_at < t.from_at
+        SEMI JOIN (SELECT * FROM cost_suffix WHERE movement_kind = 'revaluation') AS late
+            ON late.product_durable_key = old.product_durable_key AND late.source_name = old.source_name AND late.document_id = old.document_id
+        WHERE old.movement_kind = 'receipt'
+        UNION
+        SELECT old.rowid
+        FROM {ENTRIES} AS old
+        INNER JOIN cost_product AS t ON t.product_durable_key = old.product_durable_key AND old.occurred_at < t.from_at
+        SEMI JOIN cost_suffix AS back ON back.original_entry_key = old.ledger_entry_key
+    )"""
 
 
 def values_stock(engine: Engine) -> bool:
@@ -15,14 +104,52 @@ def values_stock(engine: Engine) -> bool:
 
 
 def kernel_key(table: str) -> tuple[str, ...]:
-    """The columns of a kernel's SELECT that cut its rows into parts of which each is worked out by itself; none: only all at once."""
-    return {"gold.cost_group": (), "gold.stock_cost": ("cost_group",)}[table]
+    """The columns of a kernel's SELECT that tell what a change touches; none: everything."""
+    return {"gold.cost_group": (), COSTS: ("cost_group", "occurred_at")}[table]
 
 
-def run_kernel(engine: Engine, table: str, select: str, into: str) -> None:
-    """Put the rows that the table's kernel makes of the SELECT's rows into a table like it."""
-    {"gold.cost_group": _groups, "gold.stock_cost": _postings}[table](engine, select, into)
-    for made in ("cost_link", "linked_product", "cost_input", "cost_posting"):
+def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+    """How the postings are refreshed: {first, gather, then: statements before, for and after the touched groups, stale, fresh}."""
+    assert table.select is not None
+    suffix = table.select.copy()
+    for read in suffix.find_all(exp.Table):
+        if f"{read.db}.{read.name}" == ENTRIES:
+            read.this.set("this", "cost_entry")
+            read.set("db", None)
+    since = "t.product_durable_key = old.product_durable_key AND old.occurred_at >= t.from_at"
+    return {
+        "whole": None,
+        "first": ["CREATE SCHEMA IF NOT EXISTS work", _STATE_TABLE],
+        "gather": _FIRST_TOUCHED,
+        "then": [
+            "DELETE FROM work.cost_state USING touched AS t WHERE cost_state.cost_group = t.k1 AND cost_state.valid_at > t.first_at",
+            f"CREATE OR REPLACE TEMP TABLE cost_product AS {_TOUCHED_PRODUCT}",
+            f"CREATE OR REPLACE TEMP TABLE cost_suffix AS {rows_that_match(ENTRIES, (), since, 'cost_product')}",
+            f"CREATE OR REPLACE TEMP TABLE cost_referred AS {_REFERRED_TO}",
+            "CREATE OR REPLACE TEMP VIEW cost_entry AS SELECT * FROM cost_suffix UNION ALL SELECT * FROM cost_referred",
+        ],
+        "stale": rows_that_match(COSTS, table.column_names, "old.cost_group = t.k1 AND old.occurred_at >= t.from_at"),
+        "fresh": compile_sql(suffix, zones=zones),
+    }  # fmt: skip
+
+
+def also_touched(moved: str, changed: str) -> list[str]:
+    """Queries of what the changed rows of an input touch beside the entries they change: of a group with other products all."""
+    if moved == "gold.cost_group":
+        return [f"SELECT cost_group AS k1, {_BEGINNING} AS k2 FROM {changed}"]
+    return [_LOOKED_UP_BY.format(looked_up=changed)] if moved == ENTRIES else []
+
+
+def run_kernel(engine: Engine, table: str, select: str, into: str, *, since: bool = False) -> None:
+    """Put the rows that the table's kernel makes of the SELECT's rows into a table like it.
+
+    since: only those of the touched groups from the instants of their states on.
+    """
+    if table == COSTS:
+        _postings(engine, select, into, since)
+    else:
+        _groups(engine, select, into)
+    for made in ("cost_link", "linked_product", "cost_input", "cost_posting", "cost_before"):
         engine.execute(f"DROP TABLE IF EXISTS {made}")
 
 
@@ -44,24 +171,50 @@ def _groups(engine: Engine, select: str, into: str) -> None:
         WINDOW one_group AS (PARTITION BY product.cost_group)""")
 
 
-def _postings(engine: Engine, select: str, into: str) -> None:
+def _postings(engine: Engine, select: str, into: str, since: bool) -> None:
     import pyarrow as pa
 
-    from systock.data_warehouse.stock_cost import INPUT_COLUMNS, OUTPUT_COLUMNS, cost_postings
+    from systock.data_warehouse.cost_chunk import Before
+    from systock.data_warehouse.cost_columns import INPUT_COLUMNS, OUTPUT_COLUMNS
+    from systock.data_warehouse.cost_state import AGES, State
+    from systock.data_warehouse.stock_cost import cost_postings
 
     [(method,)] = engine.rows("SELECT cost_method FROM meta.project")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_input AS SELECT * FROM ({select}) ORDER BY {_ORDER}")
     made, read = ", ".join(OUTPUT_COLUMNS), ", ".join(INPUT_COLUMNS)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_posting AS SELECT {made} FROM gold.stock_cost LIMIT 0")
+    if since:
+        entries = f"SELECT entry.*, entry.occurred_at < t.from_at AS is_before FROM ({select}) AS entry INNER JOIN touched AS t ON t.k1 = entry.cost_group"
+    else:
+        engine.execute("CREATE SCHEMA IF NOT EXISTS work")
+        engine.execute(_STATE_TABLE)
+        engine.execute("DELETE FROM work.cost_state")
+        entries = f"SELECT *, FALSE AS is_before FROM ({select})"
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_input AS {entries} ORDER BY {_ORDER}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_posting AS SELECT {made} FROM {COSTS} LIMIT 0")
+    if since:
+        chosen = ", ".join(f"entry.{name}" for name in INPUT_COLUMNS)
+        engine.execute(f"""
+            CREATE OR REPLACE TEMP TABLE cost_before AS SELECT {chosen}, posting.cost_amount FROM cost_input AS entry
+            INNER JOIN {COSTS} AS posting ON posting.ledger_entry_key = entry.ledger_entry_key AND posting.posting_no = 0
+            WHERE entry.is_before""")
     spans = engine.rows(f"""
         SELECT MIN(cost_group), MAX(cost_group) FROM (
             SELECT cost_group, SUM(COUNT(*)) OVER (ORDER BY cost_group) // {_ENTRIES_AT_ONCE} AS part FROM cost_input GROUP BY cost_group
         ) GROUP BY part ORDER BY part""")
     for first, last in spans:
-        entries = engine.arrow(
-            f"SELECT {read} FROM cost_input WHERE cost_group BETWEEN {first} AND {last} ORDER BY {_ORDER}"
-        )
-        engine.insert("cost_posting", pa.Table.from_batches(cost_postings(entries.to_batches(), method)))
+        of_span = f"cost_group BETWEEN {first} AND {last}"
+        given = engine.arrow(f"SELECT {read} FROM cost_input WHERE {of_span} AND NOT is_before ORDER BY {_ORDER}")
+        before, states = None, list[State]()
+        if since:
+            found = engine.rows(f"""
+                SELECT cost_group, content FROM work.cost_state INNER JOIN touched ON k1 = cost_group AND valid_at = from_at WHERE {of_span}""")
+            before = Before(dict(found), engine.arrow(f"SELECT * FROM cost_before WHERE {of_span}"))
+        posted = pa.Table.from_batches(cost_postings(given.to_batches(), method, before, states.append))
+        engine.insert("cost_posting", posted)
+        groups, instants, contents = zip(*states, strict=True)
+        instant = pa.array(instants, pa.timestamp("us", "UTC"))
+        engine.insert("work.cost_state", pa.table({"cost_group": groups, "valid_at": instant, "content": contents}))
+    classes = " + ".join(f"CAST(age >= {age} AS integer)" for age in (1, *AGES))
+    engine.execute(_TOO_MANY_STATES.format(oldest=max(AGES), classes=classes))
     engine.execute(f"""
         INSERT INTO {into} BY NAME
         SELECT posting.*, entry.business_date, entry.entry_order, entry.entity, entry.source_name, entry.entry_id, entry.entry_line_no,

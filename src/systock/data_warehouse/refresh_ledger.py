@@ -54,7 +54,7 @@ _CARRIED = f"""
 
 
 def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
-    """How the ledger is refreshed: {touched: each stock and its instant, suffix: the entries to post, stale, fresh}."""
+    """How the ledger is refreshed: {touched: each stock and its instant, then: what makes the entries to post, stale, fresh}."""
     assert table.select is not None
     columns = [
         "ledger_entry_key", "entry_kind", "entity", "source_name", "entry_id", "product_durable_key", "product_id",
@@ -69,14 +69,16 @@ def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
     return {
         "whole": None,
         "touched": compile_text(_TOUCHED),
-        "suffix": f"{rows_that_match(ENTRIES, columns, since)} UNION ALL {_CARRIED}",
+        "then": [
+            f"CREATE OR REPLACE TEMP TABLE {_SUFFIX} AS {rows_that_match(ENTRIES, columns, since)} UNION ALL {_CARRIED}"
+        ],
         "stale": rows_that_match(LEDGER, table.column_names, since),
         "fresh": compile_sql(suffix, zones=zones),
     }
 
 
-def rows_that_match(table: str, columns: Sequence[str], condition: str) -> str:
+def rows_that_match(table: str, columns: Sequence[str], condition: str, touched: str = "touched") -> str:
     """The rows of a stored table (`old`) that match a row of `touched` (`t`): only the columns of the condition are read of all rows."""
-    chosen = ", ".join(f'old."{name}"' for name in columns)
-    matched = f"SELECT old.rowid FROM {table} AS old SEMI JOIN touched AS t ON {condition}"
+    chosen = ", ".join(f'old."{name}"' for name in columns) or "old.*"
+    matched = f"SELECT old.rowid FROM {table} AS old SEMI JOIN {touched} AS t ON {condition}"
     return f"SELECT {chosen} FROM {table} AS old WHERE old.rowid IN ({matched})"

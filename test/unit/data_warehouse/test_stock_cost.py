@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from ledger_entries import Entry, balanced, batch, layers, postings
-from systock.data_warehouse.stock_cost import OUTPUT_COLUMNS, CostMethod, cost_postings
+from systock.data_warehouse.cost_chunk import CostMethod
+from systock.data_warehouse.cost_columns import OUTPUT_COLUMNS
+from systock.data_warehouse.stock_cost import cost_postings
 from systock.errors import IntegrityError
 
 METHODS: list[CostMethod] = ["moving_average", "fifo"]
