@@ -95,7 +95,7 @@ class Entry:
             f"'erp', '{self.number}', NULL, {self.product}, 'erp', 'P{self.product}', {self.place}, 'erp', 'S{self.place}', 'sellable', {at}, "
             f"CAST({at} AS DATE), {1000 if is_count else ORDER.index(self.kind)}, {'NULL' if is_count else repr(self.kind)}, "
             f"{repr('physical') if is_count else 'NULL'}, {units}, {abs(self.units) if is_count else 'NULL'}, TRUE, {zero_start and not is_count}, "
-            f"{cost}, {self.amount if late else 'NULL'}, {repr('USD') if self.number % 3 == 0 else repr('EUR')}, {back}, NULL, NULL, {paper}, {paper})"
+            f"{cost}, {self.amount if late else 'NULL'}, {repr('USD') if self.number % 3 == 0 else repr('EUR')}, {back}, NULL, NULL, {paper}, {paper}, 1, NULL)"
         )
 
 
@@ -155,7 +155,7 @@ def follow(engine: DuckDBEngine, *, exists: bool) -> Refresh:
 def engine() -> Iterator[DuckDBEngine]:
     with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
-        for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", *INPUTS, *MADE):
+        for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", "gold.stock_count_explanation", *INPUTS, *MADE):
             for statement in engine.create_table_sql(FILES[name]):
                 engine.execute(statement)
         for name in INPUTS:
