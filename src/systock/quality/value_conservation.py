@@ -48,7 +48,11 @@ def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Ite
     postings = f"(SELECT * FROM {_TABLE}{touched})"
     for check, sql, told in (
         ("the postings of a stock add up to its value", _STOCKS, "{0} at {1} ({2}): {3} posted, {4} of value"),
-        ("goods that all arrived or were given up leave nothing in transit", _TRANSITS, "{0} of transfer {1}: {2} is left"),
+        (
+            "goods that all arrived or were given up leave nothing in transit",
+            _TRANSITS,
+            "{0} of transfer {1}: {2} is left",
+        ),
     ):
         broken = engine.rows(f"{sql.format(postings=postings)} ORDER BY ALL")
         detail = f"{len(broken)} differ; first product {told.format(*broken[0])}" if broken else ""
