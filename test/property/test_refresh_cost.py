@@ -24,6 +24,7 @@ from systock.data_warehouse.compiled import (
     read_compiled,
 )  # fmt: skip
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.portable_sql import compile_sql
 from systock.data_warehouse.refresh import Change, Refresh
 from systock.data_warehouse.refresh_cost import run_kernel
 from systock.data_warehouse.refresh_keys import RefreshPlan
@@ -34,7 +35,7 @@ COLUMNS = {
     name: [*(c.name for c in file.columns), *(VERSION if file.schema == "silver" else ())]
     for name, file in FILES.items()
 }
-INPUTS = ("gold.dim_product", "gold.exchange_rate_day", "gold.stock_entry")
+INPUTS = ("gold.dim_product", "gold.exchange_rate_day", "gold.stock_entry", "gold.fact_transfer_line")
 MADE = (
     "gold.stock_ledger", "gold.cost_group", "gold.stock_cost", "gold.fact_stock_movement", "gold.fact_stock_count", "gold.fact_stock_interval",
 )  # fmt: skip
@@ -97,7 +98,7 @@ class Entry:
             f"'erp', '{self.number}', NULL, {self.product}, 'erp', 'P{self.product}', {self.place}, 'erp', 'S{self.place}', 'sellable', {at}, "
             f"CAST({at} AS DATE), {1000 if is_count else ORDER.index(self.kind)}, {'NULL' if is_count else repr(self.kind)}, "
             f"{repr('physical') if is_count else 'NULL'}, {units}, {abs(self.units) if is_count else 'NULL'}, TRUE, {zero_start and not is_count}, "
-            f"{cost}, {self.amount if late else 'NULL'}, {repr('USD') if self.number % 3 == 0 else repr('EUR')}, {back}, NULL, NULL, {paper}, {paper})"
+            f"{cost}, {self.amount if late else 'NULL'}, {repr('USD') if self.number % 3 == 0 else repr('EUR')}, {back}, NULL, NULL, {paper}, {paper}, 1, NULL)"
         )
 
 
@@ -127,13 +128,35 @@ VERSION_COLUMNS = """product_key, product_durable_key, source_name, product_id, 
     valid_from_at, valid_to_at, superseded_at, is_current, is_latest"""
 
 
+def losses(draw: Any) -> list[str]:
+    """What of each product was given up of a transfer, or came beyond what was sent."""
+    found = draw(st.dictionaries(st.tuples(st.integers(1, 4), st.sampled_from("TU")), st.integers(-3, 3), max_size=4))
+    return [
+        f"('{uuid.UUID(int=100 * product + ord(paper))}', 'erp', '{paper}', '1', 0, {product}, 'P{product}', 0, 1, 'S1', 0, 2, 'S2', {SHIPPED}, "
+        f"DATE '2024-05-01', {SHIPPED}, 9, 9, {max(units, 0)}, 0, {max(-units, 0)})"
+        for (product, paper), units in found.items()
+    ]
+
+
+SHIPPED = "TIMESTAMPTZ '2024-05-03 00:00:00+00'"
+LOSS_COLUMNS = """transfer_line_key, source_name, transfer_id, line_no, product_key, product_durable_key, product_id, from_location_key,
+    from_location_durable_key, from_location_id, to_location_key, to_location_durable_key, to_location_id, shipped_at, business_date,
+    written_off_at, shipped_units, received_units, lost_units, in_transit_units, surplus_units"""
+
+
 def stage(
-    engine: DuckDBEngine, state: dict[int, Entry], products: list[str], rates: list[int], zero_start: bool
+    engine: DuckDBEngine,
+    state: dict[int, Entry],
+    products: list[str],
+    rates: list[int],
+    lost: list[str],
+    zero_start: bool,
 ) -> None:
     """Put a state of the inputs where the tables read it."""
     for name, columns, rows in (
         ("stock_entry", "", [entry.row(zero_start) for entry in state.values()]),
         ("dim_product", f"({VERSION_COLUMNS})", products),
+        ("fact_transfer_line", f"({LOSS_COLUMNS})", lost),
         ("exchange_rate_day", "", [f"('USD', DATE '2024-05-01' + {day}, {rate} / 10, DATE '2024-05-01', FALSE)" for day, rate in enumerate(rates)]),
     ):  # fmt: skip
         engine.execute(f"DELETE FROM gold_{name}_staged")
@@ -158,7 +181,15 @@ def engine() -> Iterator[DuckDBEngine]:
     with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
         patch.setattr(cost_state, "AGES", tuple(hours * 3_600_000_000 for hours in (72, 36, 18, 6)))
-        for name in ("meta.project", "gold.dim_location", "gold.dim_movement_kind", *INPUTS, *MADE):
+        for name in (
+            "meta.project",
+            "gold.dim_location",
+            "gold.dim_date",
+            "gold.dim_movement_kind",
+            "gold.stock_count_explanation",
+            *INPUTS,
+            *MADE,
+        ):
             for statement in engine.create_table_sql(FILES[name]):
                 engine.execute(statement)
         for name in INPUTS:
@@ -166,6 +197,9 @@ def engine() -> Iterator[DuckDBEngine]:
             engine.execute(f"CREATE TABLE {name.replace('.', '_')}_staged ({columns})")
         values = DEFAULTS["meta.project"]
         engine.execute(f"INSERT INTO meta.project ({', '.join(values)}) VALUES ({', '.join(values.values())})")
+        select = FILES["gold.dim_date"].select
+        assert select is not None
+        engine.execute(f"INSERT INTO gold.dim_date {compile_sql(select)}")
         yield engine
 
 
@@ -174,8 +208,8 @@ def engine() -> Iterator[DuckDBEngine]:
 def test_touched_suffixes_equal_all(engine: DuckDBEngine, method: str, data: st.DataObject) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
     zero_start = data.draw(st.booleans())
-    state, products, rates = entries(data.draw), versions(data.draw), [8] * 6
-    stage(engine, state, products, rates, zero_start)
+    state, products, rates, lost = entries(data.draw), versions(data.draw), [8] * 6, losses(data.draw)
+    stage(engine, state, products, rates, lost, zero_start)
     follow(engine, exists=False)
     for _ in range(data.draw(st.integers(1, 4))):
         gone = data.draw(st.sets(st.integers(1, 25), max_size=2))
@@ -183,7 +217,8 @@ def test_touched_suffixes_equal_all(engine: DuckDBEngine, method: str, data: st.
         state = {number: e for number, e in {**state, **edit}.items() if number not in gone}
         products = versions(data.draw) if data.draw(st.integers(0, 3)) == 0 else products
         rates = data.draw(st.sampled_from([rates, rates, rates, [8, 8, 9, 9, 9, 9], [8, 8]]))
-        stage(engine, state, products, rates, zero_start)
+        lost = losses(data.draw) if data.draw(st.booleans()) else lost
+        stage(engine, state, products, rates, lost, zero_start)
         for done in follow(engine, exists=True).done:
             event(f"{done.table} {done.how} {'written' if done.written else 'same'}")
     refreshed = {name: engine.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in MADE}
@@ -254,9 +289,9 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
 def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:
     engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
     state = {n: Entry(n, 1 + n % 4, 1, n // 2, "receipt", 1, 2, 0, None, 0) for n in range(1, 25)}
-    stage(engine, state, [], [], True)
+    stage(engine, state, [], [], [], True)
     follow(engine, exists=False)
-    stage(engine, {**state, 25: Entry(25, 1, 1, 7, "receipt", 2, 2, 0, None, 0)}, [], [], True)
+    stage(engine, {**state, 25: Entry(25, 1, 1, 7, "receipt", 2, 2, 0, None, 0)}, [], [], [], True)
     done = {part.table: part for part in follow(engine, exists=True).done}["gold.stock_cost"]
     # product 1 has its receipts at hours 2, 4, 6, 8, 10 and 12: from the new one at 7 on, three have another value after them
     assert (done.how, done.touched, done.written, done.removed) == ("from the first touched instant", 1, 4, 3)

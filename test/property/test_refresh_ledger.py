@@ -46,7 +46,7 @@ class Entry:
             f"'erp', '{self.number}', NULL, {self.product}, 'erp', 'P{self.product}', 1, 'erp', 'S1', 'sellable', {at}, CAST({at} AS DATE), "
             f"{1000 if is_count else KINDS.index(self.kind)}, {'NULL' if is_count else repr(self.kind)}, NULL, "
             f"{0 if is_count else self.quantity}, {self.quantity if is_count else 'NULL'}, {self.is_stocked}, "
-            f"{self.starts_at_zero and not is_count}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
+            f"{self.starts_at_zero and not is_count}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, NULL)"
         )
 
 

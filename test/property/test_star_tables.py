@@ -24,7 +24,7 @@ PACKAGE = Path(systock.__file__).parent
 FILES = load_folder(PACKAGE / "etl_pipeline" / "silver_layer" / "contracts", PACKAGE / "data_warehouse" / "schema")
 TABLES = (
     "fact_order_line", "fact_purchase_order_line", "fact_transfer_line", "fact_tender", "fact_store_day", "fact_assortment",
-    "unconverted_document_line", "fact_promotion_coverage", "dim_promotion", "dim_holiday",
+    "stock_count_span", "stock_count_explanation", "unconverted_document_line", "fact_promotion_coverage", "dim_promotion", "dim_holiday",
 )  # fmt: skip
 
 # The few values of each column, so that rows meet; by name, else by type.
@@ -34,7 +34,9 @@ BY_NAME: Mapping[str, list[str]] = {
     "to_location_id": ["'x'", "'z'"], "unit": ["'ea'", "'box'", "NULL"], "base_unit": ["'ea'", "NULL"],
     "currency_code": ["'EUR'", "'USD'"], "timezone": ["'UTC'", "'Europe/Berlin'"], "country_code": ["'DE'", "'CH'"],
     "channel": ["'web'", "NULL"], "base_units": ["6", "12"], "exchange_rate": ["0.5", "2"], "line_no": ["'1'", "'2'"],
-    "location_type": ["'store'", "'online'"],
+    "location_type": ["'store'", "'online'"], "entry_kind": ["'movement'", "'count'", "'count'"], "entity": ["'stock_movement'", "'sale_line'"],
+    "stock_status": ["'sellable'", "'hold'"], "movement_kind": ["'transfer_in'", "'customer_return'", "NULL"], "quantity_units": ["-3", "1", "5"],
+    "variance_units": ["-5", "5", "11", "NULL"], "counted_units": ["1", "6", "12"],
 }  # fmt: skip
 DAYS = [f"DATE '2024-03-{day:02}'" for day in (1, 2, 3, 4)]
 INSTANTS = [f"TIMESTAMPTZ '2024-03-{day:02} {hour}:30:00+00'" for day in (1, 2, 3) for hour in ("03", "23")]

@@ -84,7 +84,7 @@ def run_case(case: Case) -> None:
 
     def fill(connection: duckdb.DuckDBPyConnection) -> None:
         for name in sorted(given):
-            _create(connection, name)
+            create(connection, name)
         for rows in case.given:
             _insert(connection, rows)
         if "meta.project" not in given:
@@ -106,7 +106,7 @@ def computed_tables(
         for schema in {table.schema for table in table_files().values()}:
             connection.execute(f"CREATE SCHEMA {schema}")
         for name in (name for name, table in table_files().items() if table.select is None):
-            _create(connection, name)
+            create(connection, name)
         fill(connection)
         broken = [rule for name in _to_compute(asked, given) for rule in _compute(connection, table_files()[name])]
         if broken:
@@ -133,7 +133,8 @@ def _to_compute(asked: Iterable[str], given: Collection[str]) -> list[str]:
     return list(done)
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def create(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """An empty table of this name, all of whose columns may be left out."""
     columns = [
         f'"{column}" {type_}' + (f" DEFAULT {default}" if default is not None else "")
         for column, (type_, default) in _columns(name).items()
@@ -153,7 +154,7 @@ def _compute(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[st
     columns = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns)
     kind = "VIEW" if table.refresh == "view" else "TABLE"
     if table.refresh == "kernel":
-        _create(connection, table.qualified)
+        create(connection, table.qualified)
         if values_stock(engine := DuckDBEngine(connection, None)):
             run_kernel(engine, table.qualified, _select(table.qualified), table.qualified)
     else:

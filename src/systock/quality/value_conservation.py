@@ -25,14 +25,18 @@ _STOCKS = """
     GROUP BY product_durable_key, location_durable_key, stock_status
     HAVING posted_amount <> value_amount"""
 
-# In transit is what transfers took from places and did not bring to others.
+# In transit is what transfers took from places and neither brought to others nor gave up.
 _TRANSITS = """
-    SELECT posting.product_durable_key, posting.transfer_id, -SUM(posting.cost_amount) AS in_transit_amount
+    SELECT posting.product_durable_key, posting.transfer_id,
+        SUM(CASE WHEN posting.posting_kind = 'transfer' THEN -posting.cost_amount ELSE posting.cost_amount END) AS in_transit_amount
     FROM {postings} AS posting
-    INNER JOIN gold.stock_ledger AS entry ON entry.ledger_entry_key = posting.ledger_entry_key
-    WHERE posting.posting_kind = 'transfer'
+    LEFT JOIN gold.stock_ledger AS entry ON entry.ledger_entry_key = posting.ledger_entry_key
+    LEFT JOIN gold.fact_transfer_line AS line ON line.transfer_line_key = posting.ledger_entry_key
+    WHERE posting.posting_kind IN ('transfer', 'transit_loss')
     GROUP BY posting.product_durable_key, posting.transfer_id
-    HAVING in_transit_amount <> 0 AND SUM(CASE WHEN posting.posting_no = 0 THEN entry.quantity_units ELSE 0 END) = 0"""
+    HAVING in_transit_amount <> 0 AND SUM(CASE
+        WHEN posting.posting_no > 0 THEN 0 WHEN posting.posting_kind = 'transfer' THEN -entry.quantity_units
+        ELSE line.surplus_units - line.lost_units END) = 0"""
 
 
 def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
@@ -44,7 +48,11 @@ def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Ite
     postings = f"(SELECT * FROM {_TABLE}{touched})"
     for check, sql, told in (
         ("the postings of a stock add up to its value", _STOCKS, "{0} at {1} ({2}): {3} posted, {4} of value"),
-        ("goods that all arrived leave nothing in transit", _TRANSITS, "{0} of transfer {1}: {2} is left"),
+        (
+            "goods that all arrived or were given up leave nothing in transit",
+            _TRANSITS,
+            "{0} of transfer {1}: {2} is left",
+        ),
     ):
         broken = engine.rows(f"{sql.format(postings=postings)} ORDER BY ALL")
         detail = f"{len(broken)} differ; first product {told.format(*broken[0])}" if broken else ""

@@ -10,6 +10,7 @@ ISO texts, numbers are Decimals.
     product_versions  every version of every product, with the time at which it became known
     purchases, transfers, web_orders, store_days, payments, held_payments
                       per knowledge time: what the offices' documents say (see paper_figures)
+    counts            per knowledge time: what every count found and what explains its variance (see count_books)
     files, tables     what must become of every file and of every table's lines:
                       lines = kept + unchanged + superseded + duplicates + quarantined + left_out
                       (malformed ones are among the quarantined). Lines of repeated files stand apart, lines of rejected
@@ -38,6 +39,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from systock.simulator import paper_figures
+from systock.simulator.count_books import CountFigures
 from systock.simulator.paper_figures import (
     HeldPayment,
     PaymentFigures,
@@ -187,6 +189,7 @@ class AnswerKey:
     store_days: list[StoreDayFigures]
     payments: list[PaymentFigures]
     held_payments: list[HeldPayment]
+    counts: list[CountFigures]
     files: list[FileKey]
     tables: list[TableKey]
     faults: list[FaultKey]
@@ -223,6 +226,7 @@ _ROWS: dict[str, type[Any]] = {
     "stock_totals": StockTotal,
     "product_versions": ProductVersionKey,
     **paper_figures.ROWS,
+    "counts": CountFigures,
     "files": FileKey,
     "tables": TableKey,
     "faults": FaultKey,

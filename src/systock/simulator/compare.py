@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from systock.simulator.answer_key import AnswerKey, FaultKey, ProductVersionKey
+from systock.simulator.compare_counts import compare_counts
 from systock.simulator.compare_papers import compare_papers
 from systock.simulator.comparison import Comparison, Figure, Group, Value
 
@@ -54,6 +55,7 @@ def compare(warehouse: Warehouse, key: AnswerKey, rejected: Collection[str]) -> 
             *_sales(asked),
             *_stock(asked),
             *compare_papers(key, asked.rows),
+            *compare_counts(key, asked.rows),
             _product_versions(asked),
             _set_aside(asked),
             _faults(asked),

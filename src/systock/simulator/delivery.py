@@ -23,6 +23,7 @@ ERP_ORDERS = "erp.web_orders"
 ERP_STORE_DAYS = "erp.store_days"
 POS_TENDERS = "pos.tenders"
 COUNTS_SHEETS = "counts.sheets"
+DESK_RETURNS = "desk.returns"
 
 
 class Fate(StrEnum):

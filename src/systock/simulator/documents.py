@@ -38,6 +38,7 @@ class SaleLine:
     customer: str
     original: tuple[str, str]  # receipt and line that a return refers to
     changed: int  # instant
+    moves_stock: bool = True  # False: the till does not tell the stock books
 
     @property
     def counts(self) -> bool:
@@ -88,6 +89,7 @@ class Movement:
     lot: str
     expiry: int  # days since 1970; 0 = none
     changed: int  # instant
+    entered: int  # instant at which it was first filed
 
 
 @dataclass(slots=True)
@@ -241,5 +243,6 @@ class History:
     counts: list[tuple[int, Location, list[Count]]] = field(default_factory=list)
     rates: list[Rate] = field(default_factory=list)
     papers: list[PaperDocument] = field(default_factory=list)  # every state that a document was in
+    unseen: set[tuple[str, int]] = field(default_factory=set)  # location, product: goods disappeared, nobody saw it
     true_stock: dict[int, dict[str, int]] = field(default_factory=dict)  # simulated day -> location -> 1/1000 units
     lost_units: int = 0  # 1/1000 units that customers wanted and did not find

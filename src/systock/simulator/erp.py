@@ -42,6 +42,7 @@ MOVEMENT_COLUMNS = (
     "umlagerung",
     "charge",
     "mhd",
+    "erfasst",
     "geaendert",
 )
 SUPPLIER_COLUMNS = ("lifnr", "name1", "land1", "plifz")
@@ -120,7 +121,7 @@ def movement_text(movement: Movement) -> str:
     return (
         f"{movement.document};{movement.line};{movement.kind};{movement.location.location_id};{movement.product.product_id};"
         f"{thousandths(quantity)};{movement.unit};{movement.status};{cost};{currency};"
-        f"{booked};{movement.transfer};{movement.lot};{expiry};{iso_utc(movement.changed)}"
+        f"{booked};{movement.transfer};{movement.lot};{expiry};{iso_utc(movement.entered)};{iso_utc(movement.changed)}"
     )
 
 

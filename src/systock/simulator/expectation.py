@@ -9,6 +9,7 @@ from decimal import Decimal
 from systock.simulator.answer_key import FileKey, OnHand, ProductVersionKey, SalesDay, StockTotal, TableKey
 from systock.simulator.chain import Chain
 from systock.simulator.clock import DAY, day_of, iso_utc
+from systock.simulator.count_books import CountFigures, explained_counts
 from systock.simulator.delivery import Fate, FileFate, Line, SourceFile
 from systock.simulator.documents import (
     Count,
@@ -59,6 +60,7 @@ class Expectation:
         self._unit_factors: dict[tuple[str, str], int] = {}
         self._currency = {location.location_id: location.currency for location in chain.locations}
         self._papers = PaperBooks()
+        self._sheets: list[Count] = []
         self.product_versions: list[ProductVersionKey] = []
 
     def learn(self, line: Line, known_at: int) -> None:
@@ -76,6 +78,7 @@ class Expectation:
             assert document.quantity is not None
             place = (document.location.location_id, document.product.product_id, "sellable")
             self._counted[place][document.day] = document.quantity
+            self._sheets.append(document)
         elif isinstance(document, PaperDocument):
             self._papers.learn(document)
         elif isinstance(document, UnitRecord):
@@ -143,7 +146,7 @@ class Expectation:
         self._receipts[where, day][sale.receipt] += sign
         if sale.store.currency != "EUR":
             self._nets[where, day][net] += sign
-        if sale.product is not None and sale.product.stocked:
+        if sale.product is not None and sale.product.stocked and sale.moves_stock:
             self._moved[where, sale.product.product_id, "sellable"][day] -= sign * sale.quantity
 
     def sales(self, asked: str) -> list[SalesDay]:
@@ -233,6 +236,18 @@ class Expectation:
             answer.append(OnHand(asked, day_of(day).isoformat(), *place, _units(balance)))
         return answer
 
+    def counts(self, asked: str) -> list[CountFigures]:
+        """What every count known now found, and what explains it."""
+        documents = [document for _, document in self._current.values()]
+        return explained_counts(
+            asked,
+            self._sheets,
+            [document for document in documents if isinstance(document, Movement)],
+            [document for document in documents if isinstance(document, SaleLine)],
+            self._papers.transfer_lines(),
+            self._unit_factors,
+        )
+
     def total(self, asked: str, day: int, rows: list[OnHand]) -> StockTotal:
         """The sum of on_hand beside the truth."""
         truth = self._history.true_stock.get(day - self._chain.first_day)
@@ -242,7 +257,9 @@ class Expectation:
         )
 
 
-Answers = tuple[list[str], list[SalesDay], list[OnHand], list[StockTotal], list[ProductVersionKey], PaperAnswers]
+Answers = tuple[
+    list[str], list[SalesDay], list[OnHand], list[StockTotal], list[ProductVersionKey], PaperAnswers, list[CountFigures]
+]
 
 
 def answers(chain: Chain, history: History, files: list[SourceFile], progress: Callable[[float], None]) -> Answers:
@@ -255,7 +272,7 @@ def answers(chain: Chain, history: History, files: list[SourceFile], progress: C
     last = max(file.known_at for file in files) // DAY + 1
     dates = [day - 1 for day in early]
     times, sales, on_hand, totals, position = [], [], [], [], 0
-    papers = PaperAnswers()
+    papers, counts = PaperAnswers(), list[CountFigures]()
     for number, asked_day in enumerate([*early, last]):
         asked = asked_day * DAY + DAY // 2
         while position < len(landed) and landed[position].known_at <= asked:
@@ -264,13 +281,14 @@ def answers(chain: Chain, history: History, files: list[SourceFile], progress: C
             position += 1
         times.append(iso_utc(asked))
         sales += expectation.sales(times[-1])
+        counts += expectation.counts(times[-1])
         expectation.papers(times[-1], papers)
         for day in dates[: number + 1] if asked_day != last else sorted({*dates, chain.first_day + chain.days - 1}):
             rows = expectation.on_hand(times[-1], day)
             on_hand += rows
             totals.append(expectation.total(times[-1], day, rows))
         progress((number + 1) / (len(early) + 1))
-    return times, sales, on_hand, totals, expectation.product_versions, papers
+    return times, sales, on_hand, totals, expectation.product_versions, papers, counts
 
 
 def _fates(file: SourceFile) -> Counter[Fate]:

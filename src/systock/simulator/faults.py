@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from systock.errors import UsageError
-from systock.simulator import erp, faults_in_time, pos
+from systock.simulator import erp, faults_in_counts, faults_in_time, pos
 from systock.simulator.answer_key import FaultKey
 from systock.simulator.chain import Chain
 from systock.simulator.delivery import (
@@ -213,6 +213,9 @@ FAULTS: dict[str, Callable[[Workbench], None]] = {
     "older_version_late": faults_in_time.older_versions_late,
     "backdated_movement": faults_in_time.backdated_movements,
     "unit_without_conversion": units_without_conversion,
+    "late_posting": faults_in_counts.late_postings,
+    "count_in_cases": faults_in_counts.counts_in_cases,
+    "unposted_return": faults_in_counts.unposted_returns,
     "unknown_product": unknown_products,
     "duplicate_line": duplicate_lines,
     "tie": tied_lines,

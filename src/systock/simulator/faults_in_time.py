@@ -116,7 +116,7 @@ def older_versions_late(bench: Workbench) -> None:
         bench.note("restated", night, line, detail=f"{product.product_id} has a newer version already")
 
 
-def _send_later(bench: Workbench, line: Line, move: Movement, night: int) -> SourceFile:
+def send_later(bench: Workbench, line: Line, move: Movement, night: int) -> SourceFile:
     """Append a movement, changed in that night's day, to the export of that night."""
     move = replace(move, changed=(bench.chain.first_day + night) * DAY + 15 * 3600 + bench.rng.randint(1, 3000))
     line.document, line.text = move, erp.movement_text(move)
@@ -126,12 +126,20 @@ def _send_later(bench: Workbench, line: Line, move: Movement, night: int) -> Sou
     return file
 
 
+def enter_later(bench: Workbench, line: Line, night: int) -> SourceFile:
+    """Nobody filed the movement before that night's day."""
+    assert isinstance(line.document, Movement)
+    file = send_later(bench, line, line.document, night)
+    line.document = replace(line.document, entered=line.document.changed)
+    line.text = erp.movement_text(line.document)
+    return file
+
+
 def backdated_movements(bench: Workbench) -> None:
     """Documents entered days after what they tell: the stock of the days between is restated."""
     for (file, line), days in zip(bench.choose_movements(4), (3, 8, 15, 30), strict=False):
-        assert isinstance(line.document, Movement)
         bench.remove(file, line)
-        later = _send_later(bench, line, line.document, bench.day_of_file(file) + days)
+        later = enter_later(bench, line, bench.day_of_file(file) + days)
         bench.note("restated", later, line, detail=f"{days} days after it happened")
 
 
@@ -143,7 +151,7 @@ def corrected_documents(bench: Workbench) -> None:
         assert isinstance(move, Movement)
         step = 1000 if move.quantity > 0 else -1000
         corrected = Line(None, "")
-        later = _send_later(
+        later = send_later(
             bench, corrected, replace(move, quantity=move.quantity - step), bench.day_of_file(file) + days
         )
         bench.note("restated", later, corrected, detail=f"corrects {file.path}")

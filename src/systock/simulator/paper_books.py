@@ -61,6 +61,10 @@ class PaperBooks:
             (p.location.business_day(p.at) for p in self._current.values() if isinstance(p, PurchaseLine)), default=0
         )
 
+    def transfer_lines(self) -> list[TransferLine]:
+        """The transfers as they stand."""
+        return [paper for paper in self._current.values() if isinstance(paper, TransferLine)]
+
     def answer(self, asked: str, last_day: int, receipts: Receipts, rate_of: RateOf, into: PaperAnswers) -> None:
         """Add the figures as known now."""
         into.purchases += self._purchases(asked, last_day)

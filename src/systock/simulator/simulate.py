@@ -20,7 +20,7 @@ from systock.simulator.trade import Trade
 
 Progress = Callable[[str, float], None]
 START = date(2024, 3, 1)
-SYSTEMS = ("pos", "erp", "counts")
+SYSTEMS = ("pos", "erp", "counts", "desk")
 
 
 def _check(folder: Path, days: int, stores: int, products: int) -> None:
@@ -70,7 +70,7 @@ def simulate(
     delivered = [file for source in (erp, erp_papers, pos, counts) for file in source.files(chain, history)]
     places = put_in(chain, history, delivered, names, seed)
     delivered.sort(key=lambda file: (file.known_at, file.path))
-    times, sales, on_hand, totals, versions, papers = answers(
+    times, sales, on_hand, totals, versions, papers, counts_explained = answers(
         chain, history, delivered, lambda share: tell("working out the answers", share)
     )
     file_keys, table_keys = line_counts(delivered)
@@ -95,6 +95,7 @@ def simulate(
         papers.store_days,
         papers.payments,
         papers.held_payments,
+        counts_explained,
         file_keys,
         table_keys,
         places,

@@ -100,6 +100,7 @@ class Trade:
         priced = kind in ("AB", "WE")
         cost = product.version_at(at).cost * factor if priced else 0
         expiry = at // DAY + self._rng.randint(6, 24) if kind == "WE" and product.fresh else 0
+        filed = changed or at + self._rng.randint(20, 900)
         lot = f"L{at // DAY % 10_000:04d}{product.index:03d}" if expiry else ""
         self.history.movements.append(
             Movement(
@@ -117,7 +118,8 @@ class Trade:
                 transfer,
                 lot,
                 expiry,
-                changed or at + self._rng.randint(20, 900),
+                filed,
+                filed,
             )
         )
 
@@ -210,6 +212,7 @@ class Trade:
                     self._post("VE", location, product, -2000, self._instant(day, location, evening))
                 elif rng.random() < 0.5:
                     stock[product.index] -= 1000
+                    self.history.unseen.add((location.location_id, product.index))
 
     def _order(self, day: int) -> None:
         """Stores order from the warehouse for the next open day, the warehouse and far stores from suppliers."""

@@ -23,7 +23,7 @@ from systock.simulator.delivery import (
     SourceFile,
     quoted,
 )
-from systock.simulator.documents import History, Movement, ProductRecord, SaleLine
+from systock.simulator.documents import Count, History, Movement, ProductRecord, SaleLine
 
 _ERP_FILES = {
     ERP_PRODUCTS: ("products", "jsonl", ()),
@@ -151,9 +151,24 @@ class Workbench:
 
         return self._choose(ERP_PRODUCTS, count, later)
 
-    def choose_counts(self, count: int) -> list[Choice]:
-        """Lines of count sheets that were counted."""
-        return self._choose(COUNTS_SHEETS, count, lambda line: True)
+    def choose_counts(self, count: int, fits: Callable[[Count], bool] = lambda count: True) -> list[Choice]:
+        """Lines of count sheets that were counted, each from another sheet."""
+        return self._choose(COUNTS_SHEETS, count, lambda line: isinstance(line.document, Count) and fits(line.document))
+
+    def movements_of(self, count: Count) -> list[Choice]:
+        """Goods movements of what was counted in the ten days up to the count, which no other fault uses."""
+        return [
+            (file, line)
+            for file in self.files
+            if file.table == ERP_MOVEMENTS and id(file) not in self._whole
+            for line in file.lines
+            if line.fate is Fate.KEPT
+            and id(line) not in self._used
+            and isinstance(move := line.document, Movement)
+            and (move.location, move.product, move.status) == (count.location, count.product, "")
+            and move.kind != "AB"
+            and count.day - 10 < move.location.business_day(move.at) <= count.day
+        ]
 
     def insert(self, file: SourceFile, after: Line, line: Line) -> Line:
         """Put a line somewhere behind another one."""

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 Row = dict[str, str]
 KEYS = {
     "pos.sales": ("receipt", "line"),
+    "desk.returns": ("receipt", "line"),
     "erp.movements": ("beleg", "pos"),
     "erp.exchange_rates": ("von", "nach", "gueltig_ab"),
     "erp.product_units": ("art", "einheit"),
@@ -32,7 +33,12 @@ KEYS = {
     "erp.store_days": ("filiale", "tag"),
     "pos.tenders": ("receipt", "tender_no"),
 }
-CHANGED = {"pos.sales": "changed_at", "pos.tenders": "changed_at", "erp.exchange_rates": "gemeldet"}
+CHANGED = {
+    "pos.sales": "changed_at",
+    "desk.returns": "changed_at",
+    "pos.tenders": "changed_at",
+    "erp.exchange_rates": "gemeldet",
+}
 FOLDERS = {
     "sales": "pos.sales",
     "inventur": "counts.sheets",
@@ -41,7 +47,7 @@ FOLDERS = {
 }
 FOLDERS |= {"units": "erp.product_units", "products": "erp.products", "purchases": "erp.purchases"}
 FOLDERS |= {"transfers": "erp.transfers", "weborders": "erp.web_orders", "storedays": "erp.store_days"}
-FOLDERS |= {"tenders": "pos.tenders"}
+FOLDERS |= {"tenders": "pos.tenders", "returns": "desk.returns"}
 FOUR = Decimal("0.0001")
 
 
@@ -104,7 +110,7 @@ def _split(table: str, text: str) -> tuple[list[str], list[tuple[int, list[str] 
             except json.JSONDecodeError:
                 rows.append((number, None))
         return columns, rows
-    lines = list(csv.reader(io.StringIO(text), delimiter="," if table.startswith("pos.") else ";"))
+    lines = list(csv.reader(io.StringIO(text), delimiter="," if table.startswith(("pos.", "desk.")) else ";"))
     width = len(lines[0])
     return lines[0], [
         (number, cells if len(cells) == width else None) for number, cells in enumerate(lines[1:], start=2)
@@ -204,8 +210,10 @@ def instant_of(text: str, zone: ZoneInfo) -> datetime:
     return second if second.astimezone(zone).replace(tzinfo=None) == wall.replace(tzinfo=None) else wall.astimezone(UTC)
 
 
-def counted_sales(state: State, known: dict[str, Place]) -> Iterator[tuple[str, date, Row]]:
-    for row in state.rows["pos.sales"].values():
+def counted_sales(
+    state: State, known: dict[str, Place], tables: tuple[str, ...] = ("pos.sales", "desk.returns")
+) -> Iterator[tuple[str, date, Row]]:
+    for row in [row for table in tables for row in state.rows[table].values()]:
         place = "S" + row["store_no"]
         if row["status"] not in ("V", "T"):
             yield place, business_date(instant_of(row["sold_at"], known[place].zone), known[place]), row
@@ -264,7 +272,7 @@ def on_hand(state: State, known: dict[str, Place], end: str) -> dict[tuple[str, 
         moves[place].append((day, quantity))
         if row["art"] == "AB" and day <= end:
             anchors[place] = ("", Decimal(0))
-    for store, when, row in counted_sales(state, known):
+    for store, when, row in counted_sales(state, known, ("pos.sales",)):
         if row["article"].upper() not in services:
             moves[store, row["article"].upper(), "sellable"].append((when.isoformat(), -Decimal(row["qty"])))
     for row in sorted(state.rows["counts.sheets"].values(), key=lambda row: row["zaehldatum"][::-1]):

@@ -1,4 +1,4 @@
--- A count of stock, or a level that a system stated: what the book said, what was found, and the difference.
+-- A count of stock, or a level that a system stated: what the book said, what was found, the difference and what explains it.
 -- refresh: by key
 CREATE TABLE gold.fact_stock_count (
     stock_count_key           uuid           PRIMARY KEY, -- its entry in gold.stock_ledger
@@ -22,9 +22,21 @@ CREATE TABLE gold.fact_stock_count (
     variance_units            numeric(18, 3),             -- counted - book: negative is a loss; NULL where the book was not known
     currency_code             text,                       -- ISO 4217 of the product's cost, of variance_amount
     variance_amount           numeric(18, 4),             -- what it adds to the value of the stock: variance_units at its cost; NULL = not known
-    reporting_variance_amount numeric(18, 4)              -- variance_amount in the project's currency at the rate of business_date
+    reporting_variance_amount numeric(18, 4),             -- variance_amount in the project's currency at the rate of business_date
+    variance_at_count_units   numeric(18, 3),             -- what was seen at the shelf: counted - book of what was entered by then; like
+                                                          -- the parts below NULL where the book was not known
+    late_posting_units        numeric(18, 3),             -- of it: documents dated before the count and entered after it
+    in_transit_units          numeric(18, 3),             -- of it, like the three below also of variance_units: goods on their way
+    unit_error_units          numeric(18, 3),             -- of it: the count or a document, read in another unit of the product
+    unposted_return_units     numeric(18, 3),             -- of it: goods that customers brought back and no movement posted
+    unexplained_units         numeric(18, 3),             -- of it: the rest
+    CHECK (
+        variance_at_count_units
+        = late_posting_units + in_transit_units + unit_error_units + unposted_return_units + unexplained_units
+    )
 );
 
+-- The parts and their rules are those of gold.stock_count_explanation.
 -- By moving average and FIFO the variance is worth what its posting in gold.stock_cost says, by standard cost that at counted_at.
 WITH counted AS (
     SELECT
@@ -93,8 +105,16 @@ SELECT
     mul(
         counted.variance_amount,
         CASE WHEN counted.currency_code = counted.project_currency_code THEN 1 ELSE rate.exchange_rate END, 4
-    ) AS reporting_variance_amount
+    ) AS reporting_variance_amount,
+    part.variance_at_count_units,
+    part.late_posting_units,
+    part.in_transit_units,
+    part.unit_error_units,
+    part.unposted_return_units,
+    part.unexplained_units
 FROM counted
+LEFT JOIN gold.stock_count_explanation AS part
+    ON part.ledger_entry_key = counted.ledger_entry_key
 LEFT JOIN gold.exchange_rate_day AS rate
     ON rate.currency_code = counted.currency_code
     AND rate.rate_date = counted.business_date;

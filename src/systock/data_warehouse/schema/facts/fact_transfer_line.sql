@@ -22,6 +22,7 @@ CREATE TABLE gold.fact_transfer_line (
         REFERENCES gold.dim_date (date_key),                -- local day of shipped_at by the sender's zone and cutover
     received_at                 timestamptz,                -- when the last of it arrived; NULL = not yet
     received_date               date,                       -- local day of received_at, by the receiver's zone and cutover at shipped_at
+    written_off_at              timestamptz,                -- when lost_units were given up, and surplus_units taken in; NULL = neither
     shipped_to_received_hours   numeric(18, 3),             -- hours from shipped_at to received_at
     status                      text,                       -- the source's own status
     carrier                     text,                       -- who carries it
@@ -37,7 +38,8 @@ CREATE TABLE gold.fact_transfer_line (
 );
 
 -- Instants, versions and units as in gold.fact_sale_line; both places are of one source's codes. A unit without conversion or a date
--- outside the calendar is held back, in gold.unconverted_document_line.
+-- outside the calendar is held back, in gold.unconverted_document_line. No paper states when goods were given up: it is taken as
+-- received_at, which no later version of the line moves, else as the instant of the version that says so; never before shipped_at.
 WITH located_line AS (
     SELECT
         line.source_name,
@@ -57,6 +59,7 @@ WITH located_line AS (
         line.shipped_quantity,
         line.received_quantity,
         line.lost_quantity,
+        line.version_at,
         line.unit,
         line.status,
         line.carrier,
@@ -105,6 +108,7 @@ dated_line AS (
         line.shipped_quantity,
         line.received_quantity,
         line.lost_quantity,
+        line.version_at,
         line.unit,
         line.status,
         line.carrier,
@@ -142,6 +146,10 @@ measured_line AS (
         line.business_date,
         line.received_at,
         line.received_date,
+        CASE
+            WHEN line.lost_quantity > 0 OR line.received_quantity > line.shipped_quantity
+                THEN GREATEST(line.shipped_at, COALESCE(line.received_at, line.version_at))
+        END AS written_off_at,
         line.shipped_quantity,
         line.received_quantity,
         line.lost_quantity,
@@ -193,6 +201,7 @@ converted_line AS (
         business_date,
         received_at,
         received_date,
+        written_off_at,
         status,
         carrier,
         mul(shipped_quantity, base_units, 3) AS shipped_units,
@@ -225,6 +234,7 @@ valued_line AS (
         business_date,
         received_at,
         received_date,
+        written_off_at,
         status,
         carrier,
         shipped_units,
@@ -256,6 +266,7 @@ SELECT
     business_date,
     received_at,
     received_date,
+    written_off_at,
     hours_between(received_at, shipped_at) AS shipped_to_received_hours,
     status,
     carrier,

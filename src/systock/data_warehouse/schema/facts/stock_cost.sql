@@ -1,7 +1,8 @@
 -- What each entry of the stock ledger is worth: postings by moving average or FIFO. Sums of them are the value of a stock.
 -- refresh: kernel
 CREATE TABLE gold.stock_cost (
-    ledger_entry_key       uuid           NOT NULL, -- the entry in gold.stock_ledger that caused the posting
+    ledger_entry_key       uuid           NOT NULL, -- the entry in gold.stock_ledger that caused the posting; of a transit_loss the line
+                                                    -- in gold.fact_transfer_line
     posting_no             integer        NOT NULL, -- 0 = what the entry itself moves, then what else it caused
     posting_kind           text           NOT NULL
         CHECK (posting_kind IN (
@@ -9,8 +10,9 @@ CREATE TABLE gold.stock_cost (
         )),                                         -- see below
     cost_group             bigint         NOT NULL, -- the product, or all products that are valued together
     product_durable_key    bigint         NOT NULL, -- hash of the product's source and id: of the stock that changes in value
-    location_durable_key   bigint         NOT NULL, -- hash of the location's source and id: where it is, maybe not the entry's own place
-    stock_status           text           NOT NULL, -- sellable, damaged, hold
+    location_durable_key   bigint         NOT NULL, -- hash of the location's source and id: where it is, maybe not the entry's own place;
+                                                    -- of a transit_loss where it was to go
+    stock_status           text           NOT NULL, -- sellable, damaged, hold; in_transit of a transit_loss
     occurred_at            timestamptz    NOT NULL, -- when the entry was
     transfer_id            text,                    -- whose goods in transit change in value by a transfer: source / transfer_id
     cost_amount            numeric(18, 4),          -- what is added to the stock, in currency_code; NULL = no cost was known
@@ -21,8 +23,8 @@ CREATE TABLE gold.stock_cost (
     entry_order            integer        NOT NULL, -- order among the entries of one instant
     entity                 text           NOT NULL, -- the silver entity behind the entry
     source_name            text           NOT NULL, -- the source whose document it is
-    entry_id               text           NOT NULL, -- movement_id, count_id or sale_id
-    entry_line_no          text,                    -- line_no of a sale line
+    entry_id               text           NOT NULL, -- movement_id, count_id, sale_id or, of a transit_loss, transfer_id
+    entry_line_no          text,                    -- line_no of a sale line or a transfer line
     currency_code          text           NOT NULL, -- ISO 4217 of the amounts
     PRIMARY KEY (ledger_entry_key, posting_no)
 );
@@ -30,8 +32,115 @@ CREATE TABLE gold.stock_cost (
 -- The SELECT is what systock.data_warehouse.stock_cost reads, in the order of cost_group, occurred_at, entry_order and
 -- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has all of its
 -- cost group valued anew. Under cost_method 'standard' nothing is posted.
+-- A transfer line whose goods were given up, or came beyond what was shipped, is an entry of the kind transfer_loss: surplus - lost. It
+-- stands behind all movements of its transfer and product, so that it finds in transit what they left there; so units and value of
+-- what was shipped = received + lost - surplus + in transit, whatever the order of the papers. It moves no stock of any place.
 -- Costs are converted at the rate of the entry's business date; in a currency without a rate they are not known until it comes.
-WITH stated_entry AS (
+WITH transfer_end AS (
+    SELECT
+        source_name,
+        transfer_id,
+        product_durable_key,
+        MAX(occurred_at) AS last_moved_at
+    FROM gold.stock_entry
+    WHERE movement_kind IN ('transfer_out', 'transfer_in')
+    GROUP BY source_name, transfer_id, product_durable_key
+),
+
+loss AS (
+    SELECT
+        line.transfer_line_key,
+        line.source_name,
+        line.transfer_id,
+        line.line_no,
+        line.product_durable_key,
+        line.to_location_durable_key,
+        GREATEST(line.written_off_at, transfer_end.last_moved_at) AS occurred_at,
+        line.surplus_units - line.lost_units AS quantity_units
+    FROM gold.fact_transfer_line AS line
+    INNER JOIN transfer_end
+        ON transfer_end.source_name = line.source_name
+        AND transfer_end.transfer_id = line.transfer_id
+        AND transfer_end.product_durable_key = line.product_durable_key
+    WHERE line.surplus_units <> line.lost_units
+),
+
+dated_loss AS (
+    SELECT
+        loss.transfer_line_key,
+        loss.source_name,
+        loss.transfer_id,
+        loss.line_no,
+        loss.product_durable_key,
+        loss.to_location_durable_key,
+        loss.occurred_at,
+        business_date(
+            loss.occurred_at,
+            COALESCE(place.timezone, project.timezone),
+            COALESCE(place.business_day_cutover, project.business_day_cutover)
+        ) AS business_date,
+        loss.quantity_units
+    FROM loss
+    CROSS JOIN meta.project AS project
+    LEFT JOIN gold.dim_location AS place
+        ON place.location_durable_key = loss.to_location_durable_key
+        AND place.valid_from_at <= loss.occurred_at
+        AND place.superseded_at > loss.occurred_at
+),
+
+entry AS (
+    SELECT
+        entry.ledger_entry_key,
+        entry.product_durable_key,
+        entry.location_durable_key,
+        entry.stock_status,
+        entry.occurred_at,
+        entry.movement_kind,
+        entry.quantity_units,
+        balance.balance_after_units,
+        entry.unit_cost_amount,
+        entry.value_amount,
+        entry.cost_currency_code,
+        entry.original_entry_key,
+        entry.transfer_id,
+        entry.document_id,
+        entry.business_date,
+        entry.entry_order,
+        entry.entity,
+        entry.source_name,
+        entry.entry_id,
+        entry.entry_line_no
+    FROM gold.stock_entry AS entry
+    INNER JOIN gold.stock_ledger AS balance
+        ON balance.ledger_entry_key = entry.ledger_entry_key
+    UNION ALL
+    SELECT
+        loss.transfer_line_key AS ledger_entry_key,
+        loss.product_durable_key,
+        loss.to_location_durable_key AS location_durable_key,
+        'in_transit' AS stock_status,
+        loss.occurred_at,
+        'transfer_loss' AS movement_kind,
+        loss.quantity_units,
+        CAST(NULL AS numeric(18, 3)) AS balance_after_units,
+        CAST(NULL AS numeric(18, 6)) AS unit_cost_amount,
+        CAST(NULL AS numeric(18, 4)) AS value_amount,
+        CAST(NULL AS text) AS cost_currency_code,
+        CAST(NULL AS uuid) AS original_entry_key,
+        loss.transfer_id,
+        CAST(NULL AS text) AS document_id,
+        loss.business_date,
+        990 AS entry_order,
+        'transfer_line' AS entity,
+        loss.source_name,
+        loss.transfer_id AS entry_id,
+        loss.line_no AS entry_line_no
+    FROM dated_loss AS loss
+    INNER JOIN gold.dim_date AS calendar
+        ON calendar.date_key = loss.business_date
+),
+
+stated_entry AS (
     SELECT
         entry.ledger_entry_key,
         grouped.cost_group,
@@ -41,7 +150,7 @@ WITH stated_entry AS (
         entry.occurred_at,
         entry.movement_kind,
         entry.quantity_units,
-        balance.balance_after_units,
+        entry.balance_after_units,
         entry.unit_cost_amount,
         article.standard_cost_amount,
         entry.value_amount,
@@ -66,9 +175,7 @@ WITH stated_entry AS (
             ELSE standard_rate.exchange_rate
         END AS standard_exchange_rate,
         CASE WHEN grouped.currency_code = project.currency_code THEN 1 ELSE own_rate.exchange_rate END AS exchange_rate
-    FROM gold.stock_entry AS entry
-    INNER JOIN gold.stock_ledger AS balance
-        ON balance.ledger_entry_key = entry.ledger_entry_key
+    FROM entry
     INNER JOIN gold.cost_group AS grouped
         ON grouped.product_durable_key = entry.product_durable_key
     CROSS JOIN meta.project AS project

@@ -35,6 +35,8 @@ CREATE TABLE gold.stock_entry (
     expiry_date          date,                                            -- best before
     document_id          text,                                            -- the paper behind it
     transfer_id          text,                                            -- pairs transfer_out with transfer_in
+    base_units           numeric(18, 6) NOT NULL,                         -- base units in one of the unit that the document states
+    entered_late_at      timestamptz,                                     -- when it was entered, if on a later business day than its own
     CHECK ((entry_kind = 'count') = (counted_units IS NOT NULL)),
     CHECK ((entry_kind = 'movement') = (movement_kind IS NOT NULL))
 );
@@ -70,7 +72,8 @@ WITH posting AS (
         movement.lot_id,
         movement.expiry_date,
         movement.document_id,
-        movement.transfer_id
+        movement.transfer_id,
+        movement.entered_at
     FROM silver.stock_movement AS movement
     CROSS JOIN meta.project AS project
     UNION ALL
@@ -102,7 +105,8 @@ WITH posting AS (
         CAST(NULL AS text) AS lot_id,
         CAST(NULL AS date) AS expiry_date,
         CAST(NULL AS text) AS document_id,
-        CAST(NULL AS text) AS transfer_id
+        CAST(NULL AS text) AS transfer_id,
+        line.entered_at
     FROM silver.sale_line AS line
     INNER JOIN meta.source AS source
         ON source.source_name = line.source_name
@@ -141,7 +145,8 @@ WITH posting AS (
         CAST(NULL AS text) AS lot_id,
         CAST(NULL AS date) AS expiry_date,
         CAST(NULL AS text) AS document_id,
-        CAST(NULL AS text) AS transfer_id
+        CAST(NULL AS text) AS transfer_id,
+        CAST(NULL AS timestamptz) AS entered_at
     FROM silver.stock_count AS counted
 ),
 
@@ -182,6 +187,7 @@ timed_posting AS (
         posting.expiry_date,
         posting.document_id,
         posting.transfer_id,
+        posting.entered_at,
         project.timezone AS project_timezone,
         project.business_day_cutover AS project_cutover,
         project.calendar_from_date,
@@ -228,6 +234,15 @@ dated_posting AS (
         posting.expiry_date,
         posting.document_id,
         posting.transfer_id,
+        posting.entered_at,
+        CASE
+            WHEN posting.entered_at > posting.occurred_at
+                THEN business_date(
+                    posting.entered_at,
+                    COALESCE(place.timezone, posting.project_timezone),
+                    COALESCE(place.business_day_cutover, posting.project_cutover)
+                )
+        END AS entered_date,
         posting.calendar_from_date,
         posting.calendar_to_date
     FROM timed_posting AS posting
@@ -274,7 +289,8 @@ measured_posting AS (
         posting.lot_id,
         posting.expiry_date,
         posting.document_id,
-        posting.transfer_id
+        posting.transfer_id,
+        CASE WHEN posting.entered_date > posting.business_date THEN posting.entered_at END AS entered_late_at
     FROM dated_posting AS posting
     LEFT JOIN gold.dim_product AS article
         ON article.source_name = posting.product_source_name
@@ -325,7 +341,9 @@ SELECT
     posting.lot_id,
     posting.expiry_date,
     posting.document_id,
-    posting.transfer_id
+    posting.transfer_id,
+    posting.base_units,
+    posting.entered_late_at
 FROM measured_posting AS posting
 LEFT JOIN gold.dim_movement_kind AS kind
     ON kind.movement_kind = posting.movement_kind

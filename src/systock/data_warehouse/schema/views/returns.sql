@@ -17,6 +17,8 @@ CREATE TABLE serve.returns (
                                                        -- was sold
     cohort_returned_units     numeric(18, 3) NOT NULL, -- of the units sold in the month, those that came back at any time anywhere, as far
                                                        -- as returns name their sale
+    unmatched_returned_units  numeric(18, 3) NOT NULL, -- of returned_units, those that name no sale, or one that is not known (any more): they
+                                                       -- are in no cohort until it is
     cohort_return_rate_units  numeric(18, 4),          -- cohort rate: cohort_returned_units / sold_units; NULL when nothing was sold
     PRIMARY KEY (product_durable_key, location_durable_key, month_start_date)
 );
@@ -32,7 +34,8 @@ WITH part AS (
         CASE WHEN is_return THEN -quantity_units ELSE 0 END AS returned_units,
         CASE WHEN is_return THEN 0 ELSE reporting_net_amount END AS reporting_sold_amount,
         CASE WHEN is_return THEN -reporting_net_amount ELSE 0 END AS reporting_returned_amount,
-        CAST(0 AS numeric(18, 3)) AS cohort_returned_units
+        CAST(0 AS numeric(18, 3)) AS cohort_returned_units,
+        CAST(0 AS numeric(18, 3)) AS matched_units
     FROM gold.fact_sale_line
     WHERE is_counted
     UNION ALL
@@ -46,7 +49,29 @@ WITH part AS (
         0 AS returned_units,
         0 AS reporting_sold_amount,
         0 AS reporting_returned_amount,
-        -returned.quantity_units AS cohort_returned_units
+        -returned.quantity_units AS cohort_returned_units,
+        0 AS matched_units
+    FROM gold.fact_sale_line AS returned
+    INNER JOIN gold.fact_sale_line AS sold
+        ON sold.source_name = returned.source_name
+        AND sold.sale_id = returned.original_sale_id
+        AND sold.line_no = returned.original_line_no
+    WHERE returned.is_counted AND returned.is_return AND sold.is_counted AND NOT sold.is_return
+    UNION ALL
+    SELECT
+        returned.product_durable_key,
+        returned.location_durable_key,
+        add_days(
+            returned.business_date, 1 - CAST(EXTRACT(DAY FROM returned.business_date) AS integer)
+        ) AS month_start_date,
+        returned.product_id,
+        returned.location_id,
+        0 AS sold_units,
+        0 AS returned_units,
+        0 AS reporting_sold_amount,
+        0 AS reporting_returned_amount,
+        0 AS cohort_returned_units,
+        -returned.quantity_units AS matched_units
     FROM gold.fact_sale_line AS returned
     INNER JOIN gold.fact_sale_line AS sold
         ON sold.source_name = returned.source_name
@@ -66,7 +91,8 @@ month AS (
         CAST(SUM(returned_units) AS numeric(18, 3)) AS returned_units,
         CAST(SUM(reporting_sold_amount) AS numeric(18, 4)) AS reporting_sold_amount,
         CAST(SUM(reporting_returned_amount) AS numeric(18, 4)) AS reporting_returned_amount,
-        CAST(SUM(cohort_returned_units) AS numeric(18, 3)) AS cohort_returned_units
+        CAST(SUM(cohort_returned_units) AS numeric(18, 3)) AS cohort_returned_units,
+        CAST(SUM(matched_units) AS numeric(18, 3)) AS matched_units
     FROM part
     GROUP BY product_durable_key, location_durable_key, month_start_date
 )
@@ -86,6 +112,7 @@ SELECT
     safe_div(month.returned_units, month.sold_units, 4) AS return_rate_units,
     safe_div(month.reporting_returned_amount, month.reporting_sold_amount, 4) AS return_rate_amount,
     month.cohort_returned_units,
+    CAST(month.returned_units - month.matched_units AS numeric(18, 3)) AS unmatched_returned_units,
     safe_div(month.cohort_returned_units, month.sold_units, 4) AS cohort_return_rate_units
 FROM month
 LEFT JOIN serve.product_current AS article

@@ -28,6 +28,8 @@ CREATE TABLE silver.sale_line (
     original_sale_id               text,                                                -- of a return: the receipt it comes from
     original_line_no               text,                                                -- of a return: the line it comes from
     employee_id                    text,                                                -- who sold it
+    entered_at                     timestamptz,                                         -- when it was first recorded, which no correction
+                                                                                        -- changes; omitted: not known
     updated_at                     timestamptz,                                         -- when the source last changed it
     PRIMARY KEY (source_name, sale_id, line_no),
     CHECK (sold_at IS NOT NULL OR sold_at_local IS NOT NULL),

@@ -24,6 +24,8 @@ CREATE TABLE silver.stock_movement (
     expiry_date          date,                                                -- best before
     document_id          text,                                                -- the paper behind it
     transfer_id          text,                                                -- pairs transfer_out with transfer_in
+    entered_at           timestamptz,                                         -- when it was first recorded, which no correction changes; omitted:
+                                                                          -- not known
     updated_at           timestamptz,                                         -- when the source last changed it
     PRIMARY KEY (source_name, movement_id),
     CHECK (occurred_at IS NOT NULL OR occurred_at_local IS NOT NULL),

@@ -26,5 +26,7 @@ SELECT
     NULLIF(movements.mhd, '') AS expiry_date,
     movements.beleg AS document_id,
     NULLIF(movements.umlagerung, '') AS transfer_id,
+    -- When it was first filed: what came to the books after a count explains what was found there.
+    movements.erfasst AS entered_at,
     movements.geaendert AS updated_at
 FROM bronze.erp__movements AS movements;
