@@ -37,7 +37,7 @@ COLUMNS = {
 }
 INPUTS = ("gold.dim_product", "gold.exchange_rate_day", "gold.stock_entry", "gold.fact_transfer_line")
 MADE = (
-    "gold.stock_ledger", "gold.cost_group", "gold.stock_cost", "gold.fact_stock_movement", "gold.fact_stock_count", "gold.fact_stock_interval",
+    "gold.stock_ledger", "gold.cost_group", "gold.transfer_loss", "gold.stock_cost", "gold.fact_stock_movement", "gold.fact_stock_count", "gold.fact_stock_interval",
 )  # fmt: skip
 ORDER = ("opening", "receipt", "transfer_in", "production_in", "customer_return", "transfer_out", "production_out", "sale", "adjustment", "revaluation")  # fmt: skip
 OUT = ("transfer_out", "production_out", "sale")
@@ -247,11 +247,11 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
     state = {number: some_entry(draw, number, (0, 20)) for number in range(1, draw.randint(20, 60))}
     rates, exists = [8] * 30, False
     for day in range(7):
-        stage(engine, state, products, rates, zero_start)
+        stage(engine, state, products, rates, [], zero_start)
         for name in (*INPUTS, *MADE) if not exists else ():
             engine.execute(f"DELETE FROM {name}")
         refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
-        for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.stock_cost"):
+        for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.transfer_loss", "gold.stock_cost"):
             refresh.table(compiled(name), exists=exists)
         if exists and "gold.stock_cost" in refresh.changes:
             used = "SELECT count(*), count(*) FILTER (from_at > TIMESTAMPTZ '2000-01-01 00:00:00+00') FROM touched"

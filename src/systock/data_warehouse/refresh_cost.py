@@ -18,7 +18,7 @@ from systock.data_warehouse.portable_sql import compile_sql
 from systock.data_warehouse.refresh_ledger import ENTRIES, rows_that_match
 from systock.data_warehouse.table_file import TableFile
 
-COSTS = "gold.stock_cost"
+COSTS, LOSSES = "gold.stock_cost", "gold.transfer_loss"
 #: How many entries are valued at once: whole cost groups, so that memory follows the largest of them, not the ledger.
 _ENTRIES_AT_ONCE = 500_000
 _ORDER = "cost_group, occurred_at, entry_order, ledger_entry_key"
@@ -113,8 +113,9 @@ def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
     assert table.select is not None
     suffix = table.select.copy()
     for read in suffix.find_all(exp.Table):
-        if f"{read.db}.{read.name}" == ENTRIES:
-            read.this.set("this", "cost_entry")
+        part = {ENTRIES: "cost_entry", LOSSES: "cost_loss"}.get(f"{read.db}.{read.name}")
+        if part:
+            read.this.set("this", part)
             read.set("db", None)
     since = "t.product_durable_key = old.product_durable_key AND old.occurred_at >= t.from_at"
     return {
@@ -126,6 +127,7 @@ def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             f"CREATE OR REPLACE TEMP TABLE cost_product AS {_TOUCHED_PRODUCT}",
             f"CREATE OR REPLACE TEMP TABLE cost_suffix AS {rows_that_match(ENTRIES, (), since, 'cost_product')}",
             f"CREATE OR REPLACE TEMP TABLE cost_referred AS {_REFERRED_TO}",
+            f"CREATE OR REPLACE TEMP TABLE cost_loss AS {rows_that_match(LOSSES, (), since, 'cost_product')}",
             "CREATE OR REPLACE TEMP VIEW cost_entry AS SELECT * FROM cost_suffix UNION ALL SELECT * FROM cost_referred",
         ],
         "stale": rows_that_match(COSTS, table.column_names, "old.cost_group = t.k1 AND old.occurred_at >= t.from_at"),

@@ -30,65 +30,11 @@ CREATE TABLE gold.stock_cost (
 );
 
 -- The SELECT is what systock.data_warehouse.stock_cost reads, in the order of cost_group, occurred_at, entry_order and
--- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has all of its
--- cost group valued anew. Under cost_method 'standard' nothing is posted.
--- A transfer line whose goods were given up, or came beyond what was shipped, is an entry of the kind transfer_loss: surplus - lost. It
--- stands behind all movements of its transfer and product, so that it finds in transit what they left there; so units and value of
--- what was shipped = received + lost - surplus + in transit, whatever the order of the papers. It moves no stock of any place.
+-- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has the rest of its
+-- cost group valued anew. Under cost_method 'standard' nothing is posted. Goods that a transfer lost, gold.transfer_loss, are entries of
+-- the kind transfer_loss, behind all others of their instant.
 -- Costs are converted at the rate of the entry's business date; in a currency without a rate they are not known until it comes.
-WITH transfer_end AS (
-    SELECT
-        source_name,
-        transfer_id,
-        product_durable_key,
-        MAX(occurred_at) AS last_moved_at
-    FROM gold.stock_entry
-    WHERE movement_kind IN ('transfer_out', 'transfer_in')
-    GROUP BY source_name, transfer_id, product_durable_key
-),
-
-loss AS (
-    SELECT
-        line.transfer_line_key,
-        line.source_name,
-        line.transfer_id,
-        line.line_no,
-        line.product_durable_key,
-        line.to_location_durable_key,
-        GREATEST(line.written_off_at, transfer_end.last_moved_at) AS occurred_at,
-        line.surplus_units - line.lost_units AS quantity_units
-    FROM gold.fact_transfer_line AS line
-    INNER JOIN transfer_end
-        ON transfer_end.source_name = line.source_name
-        AND transfer_end.transfer_id = line.transfer_id
-        AND transfer_end.product_durable_key = line.product_durable_key
-    WHERE line.surplus_units <> line.lost_units
-),
-
-dated_loss AS (
-    SELECT
-        loss.transfer_line_key,
-        loss.source_name,
-        loss.transfer_id,
-        loss.line_no,
-        loss.product_durable_key,
-        loss.to_location_durable_key,
-        loss.occurred_at,
-        business_date(
-            loss.occurred_at,
-            COALESCE(place.timezone, project.timezone),
-            COALESCE(place.business_day_cutover, project.business_day_cutover)
-        ) AS business_date,
-        loss.quantity_units
-    FROM loss
-    CROSS JOIN meta.project AS project
-    LEFT JOIN gold.dim_location AS place
-        ON place.location_durable_key = loss.to_location_durable_key
-        AND place.valid_from_at <= loss.occurred_at
-        AND place.superseded_at > loss.occurred_at
-),
-
-entry AS (
+WITH entry AS (
     SELECT
         entry.ledger_entry_key,
         entry.product_durable_key,
@@ -135,9 +81,7 @@ entry AS (
         loss.source_name,
         loss.transfer_id AS entry_id,
         loss.line_no AS entry_line_no
-    FROM dated_loss AS loss
-    INNER JOIN gold.dim_date AS calendar
-        ON calendar.date_key = loss.business_date
+    FROM gold.transfer_loss AS loss
 ),
 
 stated_entry AS (
