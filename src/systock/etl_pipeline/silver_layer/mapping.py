@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from systock.config import SourceSettings, TableSettings
 from systock.data_warehouse.portable_sql import parse_statements, position
 from systock.data_warehouse.table_file import TableFile
 from systock.errors import DefinitionError
+from systock.source_settings import SourceSettings, TableSettings
 
 #: Columns that every raw table has besides the source's own.
 RAW_EXTRAS = ("_file", "_row", "_extracted_at")
@@ -276,6 +276,8 @@ def _is_row_wise(
         return False  # versions stand at the extraction's position: absences and repeats need the stored lines
     if not table.key:
         return True  # every line is its own
+    if table.tells_deletes:
+        return False  # a line that says its key is gone has nothing else to map
     raw_key = {name.lower() for name in table.key}
     used: set[str] = set()
     for projection, name in zip(select.selects, outputs, strict=True):
