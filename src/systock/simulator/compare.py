@@ -93,6 +93,16 @@ class _Asked:
         }
 
     @cached_property
+    def _asked_at(self) -> dict[str, str]:
+        """When systems were asked, as it was and as the key has it: it cannot know when that will be."""
+        live = {file.path: file.known_at for file in self.key.files if file.is_live}
+        return {known_at: live[path] for path, (_, known_at, _) in self.files.items() if path in live}
+
+    def when(self, known_at: str) -> str:
+        """The key's time for one at which something became known."""
+        return self._asked_at.get(known_at, known_at)
+
+    @cached_property
     def quarantined(self) -> dict[Line, tuple[str, str]]:
         """Rule class and column of every line that was set aside."""
         found = self.rows(
@@ -141,7 +151,7 @@ class _Asked:
                 for entity in _ENTITIES
             )
         )
-        return {(path, row): known_from for path, row, known_from in found}
+        return {(path, row): self.when(known_from) for path, row, known_from in found}
 
 
 def _plain(value: Any) -> Any:
@@ -268,7 +278,7 @@ def _product_versions(asked: _Asked) -> Group:
     for product, version_at, known_from in asked.rows(
         "SELECT product_id, version_at, MIN(known_from_at) FROM silver.product__versions GROUP BY product_id, version_at"
     ):
-        found[product, version_at, "known from"] = known_from
+        found[product, version_at, "known from"] = asked.when(known_from)
     return _matched("product versions", "dates and descriptions", expected, found, None)
 
 

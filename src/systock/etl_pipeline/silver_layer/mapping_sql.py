@@ -214,14 +214,23 @@ def _over(select: exp.Select, relation: MappingOf[str, str]) -> exp.Select:
     return copy
 
 
+def _with_places(query: exp.Query, outer: Sequence[exp.CTE]) -> exp.Query:
+    """Carry the place through every SELECT of a UNION ALL: each of its rows stands for a line of its own."""
+    if isinstance(query, exp.Union) and not query.args.get("distinct"):
+        for side in ("this", "expression"):
+            query.set(side, _with_places(query.args[side], outer))
+        return query
+    return _with_place(query, outer) if isinstance(query, exp.Select) else query
+
+
 def _with_place(select: exp.Select, outer: Sequence[exp.CTE] = ()) -> exp.Select:
     """Carry the driving line's place through to the output, through CTEs too; a row that combines lines has no place."""
     ctes = [*select.ctes, *outer]
     source = (select.args.get("from_") or select.args["from"]).this
     if isinstance(source, exp.Table) and not source.db:
         cte = next((c for c in ctes if c.alias_or_name == source.name), None)
-        if cte is not None and isinstance(cte.this, exp.Select) and PLACE[0] not in cte.this.named_selects:
-            cte.set("this", _with_place(cte.this, ctes))
+        if cte is not None and PLACE[0] not in cte.this.named_selects:
+            cte.set("this", _with_places(cte.this, ctes))
     elif not isinstance(source, exp.Table):
         return select.select(*(exp.alias_(exp.cast(exp.null(), "text"), name) for name in PLACE))
     grouping = [p.unalias().copy() for p in select.selects if p.find(exp.Column)]
