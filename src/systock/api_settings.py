@@ -13,7 +13,7 @@ from systock import setting_values as values
 from systock.source_settings import Duration, ObjectName, Section, SourceSettings, TableSettings
 
 #: A name in braces in an endpoint, a parameter or a body: the value of that field of a parent's record.
-PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
 
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(values.web_address)]
@@ -218,9 +218,7 @@ class ApiTable(TableSettings):
     @check("parent")
     @classmethod
     def _parent_with_key(cls, value: str | None, info: ValidationInfo) -> str | None:
-        fields = PLACEHOLDER.findall(
-            info.data.get("endpoint", "") + str(info.data.get("params")) + str(info.data.get("body"))
-        )
+        fields = _fields(info.data.get("endpoint"), info.data.get("params"), info.data.get("body"))
         if value and not fields:
             raise ValueError("needs a field of the parent in braces, such as endpoint = '/orders/{id}/lines'")
         if fields and not value:
@@ -230,6 +228,20 @@ class ApiTable(TableSettings):
         if value and not info.data.get("key"):
             raise ValueError("needs a key here: what a parent holds comes again whenever the parent changes")
         return value
+
+    @property
+    def parent_fields(self) -> list[str]:
+        """The fields of the parent's records that stand in braces."""
+        return _fields(self.endpoint, self.params, self.body) if self.parent else []
+
+    @property
+    def verb(self) -> str:
+        """The method of its calls."""
+        return self.method or ("GET" if self.query is None and self.body is None else "POST")
+
+
+def _fields(*settings: Any) -> list[str]:
+    return list(dict.fromkeys(_PLACEHOLDER.findall(" ".join(map(str, settings)))))
 
 
 class ApiSource(SourceSettings):

@@ -7,9 +7,8 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -21,28 +20,21 @@ from systock import __version__
 from systock.api_settings import ApiSource
 from systock.errors import SettingsError, SourceError
 from systock.extract.api_auth import AuthRefused, auth_of
-from systock.extract.api_call import NOTHING, Answer, Call, value_at
-from systock.extract.json_rows import DECODER, compact, value_text
+from systock.extract.api_body import LATER, Again, decoded, excerpt, retry_after, said, wait_for_calls
+from systock.extract.api_call import Answer, Call
+from systock.extract.api_records import bucket_wait, graphql_codes
 from systock.extract.redact import secrets_of
 
 _CHUNK = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
+#: The same in the words of GraphQL.
+_LOCKED_OUT = {"UNAUTHENTICATED", "FORBIDDEN"}
 _LONGEST_BACKOFF = 30.0
 #: An answer that drips in takes at most so many times the time-out.
 _DRIPPING = 10
 #: A fresh token that is not known everywhere yet is tried so often.
 _FRESH_TRIES = 4
-_AGAIN = "Run again later; if it stays, ask those who run the API."
-
-
-class _Again(Exception):
-    """This attempt failed, the next one may not. wait: seconds that the API asks for."""
-
-    def __init__(self, error: SourceError, wait: float | None = None) -> None:
-        super().__init__(error.what)
-        self.error, self.wait = error, wait
-        error.transient = True
 
 
 class Unreachable(SourceError):
@@ -55,14 +47,9 @@ class Client:
     alive: called about every second while it waits; what it raises ends the wait.
     """
 
-    def __init__(
-        self,
-        settings: ApiSource,
-        project_dir: Path,
-        alive: Callable[[], None] = lambda: None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._settings, self._alive, self._sleep = settings, alive, sleep
+    def __init__(self, settings: ApiSource, project_dir: Path) -> None:
+        self._settings = settings
+        self.alive: Callable[[], None] = lambda: None
         self._auth = auth_of(settings.auth, settings.base_url, self._exchange)
         self._home = _origin(settings.base_url)
         self._timeout = settings.timeout.total_seconds()
@@ -100,20 +87,20 @@ class Client:
     def _persistently(self, once: Callable[[], Answer]) -> Answer:
         def give_up(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            too_long = isinstance(error, _Again) and (error.wait or 0) > self._longest
+            too_long = isinstance(error, Again) and (error.wait or 0) > self._longest
             return too_long or state.attempt_number >= self._settings.attempts
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             backoff = min(_LONGEST_BACKOFF, 0.5 * 2 ** (state.attempt_number - 1))
-            return error.wait if isinstance(error, _Again) and error.wait is not None else backoff
+            return error.wait if isinstance(error, Again) and error.wait is not None else backoff
 
         retrying = Retrying(
-            retry=retry_if_exception_type(_Again), stop=give_up, wait=wait, sleep=self._pause, reraise=True
+            retry=retry_if_exception_type(Again), stop=give_up, wait=wait, sleep=self._pause, reraise=True
         )
         try:
             return retrying(once)
-        except _Again as again:
+        except Again as again:
             tried = retrying.statistics["attempt_number"]
             error = again.error
             if again.wait is not None and again.wait > self._longest:
@@ -124,15 +111,18 @@ class Client:
 
     def _pause(self, seconds: float) -> None:
         while seconds > 0:
-            self._alive()
-            self._sleep(min(1.0, seconds))
+            self.alive()
+            sleep(min(1.0, seconds))
             seconds -= 1.0
 
     def _authorised(self, call: Call, accepted: frozenset[int]) -> Answer:
         for attempt in range(_FRESH_TRIES):
             headers, params = self._auth.credentials()
             answer = self._follow(call, headers, params, accepted)
-            if answer.status != 401:
+            codes = graphql_codes(answer.body) if call.body is not None else set()
+            if "THROTTLED" in codes:
+                raise Again(SourceError("the API asks to slow down", todo=LATER), bucket_wait(answer.body))
+            if answer.status != 401 and not codes & _LOCKED_OUT:
                 self._auth.accepted()
                 return answer
             if not self._auth.can_renew:
@@ -141,7 +131,9 @@ class Client:
                 self._pause(0.5 * 2**attempt)
             else:
                 self._auth.renew()
-        raise AuthRefused(f"the API refuses the credentials: 401{_said(answer.body)}", todo=self._check_auth())
+        raise AuthRefused(
+            f"the API refuses the credentials: {answer.status}{said(answer.body)}", todo=self._check_auth()
+        )
 
     def _check_auth(self) -> str:
         kind = self._settings.auth.type if self._settings.auth else None
@@ -153,11 +145,11 @@ class Client:
 
     def _exchange(self, call: Call) -> Answer:
         """A call for a token. What is refused here says that the credentials are wrong."""
-        answer = self._follow(call, {}, {}, frozenset({400, 403}), to_home_only=False)
+        answer = self._follow(call, {}, {}, frozenset({400, 403}), with_headers=False)
         if answer.status in (400, 401, 403):
             where = urlsplit(call.url).path
             raise AuthRefused(
-                f"{where} refuses the credentials: {answer.status}{_said(answer.body)}", todo=self._check_auth()
+                f"{where} refuses the credentials: {answer.status}{said(answer.body)}", todo=self._check_auth()
             )
         return answer
 
@@ -167,11 +159,11 @@ class Client:
         headers: dict[str, str],
         params: dict[str, str],
         accepted: frozenset[int],
-        to_home_only: bool = True,
+        with_headers: bool = True,
     ) -> Answer:
         """Send, and follow redirects: within the same host with the credentials, to allowed ones without."""
         start = _origin(call.url)
-        headers = {**self._secret_headers, **headers} if to_home_only or start == self._home else headers
+        headers = {**self._secret_headers, **headers} if with_headers or start == self._home else headers
         url, method = call.address(params), call.method
         for _ in range(6):
             status, found, body = self._send(method, url, headers, call)
@@ -237,10 +229,10 @@ class Client:
                     todo="Ask for fewer records a page (pagination, size), or raise max_response_mb of the source.",
                 )
             if time.monotonic() > deadline:
-                raise _Again(
-                    SourceError(f"the answer was not complete after {_DRIPPING * self._timeout:g} seconds", todo=_AGAIN)
+                raise Again(
+                    SourceError(f"the answer was not complete after {_DRIPPING * self._timeout:g} seconds", todo=LATER)
                 )
-            self._alive()
+            self.alive()
         return b"".join(parts)
 
     def _failed(self, error: HTTPError) -> Exception:
@@ -256,41 +248,42 @@ class Client:
             )
         if isinstance(reason, urllib3.exceptions.LocationValueError):
             return SourceError(f"not an address: {text}", todo="Correct base_url or endpoint.")
+        kind: type[SourceError] = SourceError
         if isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.NewConnectionError):
             what, kind = f"{host} cannot be reached", Unreachable
         elif isinstance(reason, urllib3.exceptions.ReadTimeoutError):
-            what, kind = f"{host} did not answer within {self._timeout:g} seconds", SourceError
+            what = f"{host} did not answer within {self._timeout:g} seconds"
         elif isinstance(reason, urllib3.exceptions.IncompleteRead):
-            what, kind = "the answer was cut off", SourceError
+            what = "the answer was cut off"
         else:
-            what, kind = f"the exchange with {host} broke off", SourceError
+            what = f"the exchange with {host} broke off"
         detail = re.sub(r"<[^>]*>[:,]? ?|\(host='[^)]*\): ", "", text).strip("() ")
-        todo = "Check base_url, the network and the proxy; then run again." if kind is Unreachable else _AGAIN
-        return _Again(kind(f"{what}: {detail}", todo=todo))
+        todo = "Check base_url, the network and the proxy; then run again." if kind is Unreachable else LATER
+        return Again(kind(f"{what}: {detail}", todo=todo))
 
     def _judged(self, status: int, headers: dict[str, str], data: bytes, url: str, accepted: frozenset[int]) -> Answer:
         """The answer, or what is wrong with it."""
-        if status in _MAY_PASS and status not in accepted:
+        if (status in _MAY_PASS or (status == 403 and "retry-after" in headers)) and status not in accepted:
             busy = status == 429
             what = "the API asks to slow down (429)" if busy else f"the API has a fault: {status}"
-            raise _Again(SourceError(f"{what}{_excerpt(headers, data)}", todo=_AGAIN), _retry_after(headers))
+            raise Again(SourceError(f"{what}{excerpt(headers, data)}", todo=LATER), retry_after(headers))
         if status == 401 or status in accepted:
             try:
-                body = _decoded(headers, data)
-            except _Again:
+                body = decoded(headers, data)
+            except Again:
                 body = None
             return Answer(status, headers, body, url)
         if status == 403:
             raise AuthRefused(
-                f"the API refuses these credentials here: 403{_excerpt(headers, data)}",
+                f"the API refuses these credentials here: 403{excerpt(headers, data)}",
                 todo=f"{self._check_auth()} They may lack a permission.",
             )
         if not 200 <= status < 300:
             todo = (
                 "Correct endpoint or base_url." if status in (404, 405, 410) else "Correct params, query or pagination."
             )
-            raise SourceError(f"the API answers {status}{_excerpt(headers, data)}", todo=todo)
-        return Answer(status, headers, None if status == 204 else _decoded(headers, data), url)
+            raise SourceError(f"the API answers {status}{excerpt(headers, data)}", todo=todo)
+        return Answer(status, headers, None if status == 204 else decoded(headers, data), url)
 
     # rate
 
@@ -303,20 +296,9 @@ class Client:
 
     def _note_limits(self, headers: dict[str, str]) -> None:
         """Slow down before the API asks for it: what its headers say of a bucket that fills, or of calls that are left."""
-        wait = 0.0
-        bucket = re.match(r"(\d+)/(\d+)", headers.get(self._settings.call_limit_header.lower(), ""))
-        if bucket and 10 * int(bucket[1]) >= 9 * int(bucket[2]):
-            wait = 2.0  # such buckets empty within 20 seconds: a tenth of it has leaked by then
-        for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit"):
-            if headers.get(f"{prefix}-remaining", "").strip() == "0":
-                reset = _seconds(headers.get(f"{prefix}-reset", ""))
-                wait = max(wait, min(reset or 0.0, self._longest))
+        wait = wait_for_calls(headers, self._settings.call_limit_header)
         if wait:
-            self._next_at = max(self._next_at, time.monotonic() + wait)
-
-    def busy(self, wait: float) -> None:
-        """The API said in the body of an answer how long its bucket needs."""
-        self._next_at = max(self._next_at, time.monotonic() + min(wait, self._longest))
+            self._next_at = max(self._next_at, time.monotonic() + min(wait, self._longest))
 
 
 def _pool(settings: ApiSource, project_dir: Path) -> urllib3.PoolManager:
@@ -372,74 +354,3 @@ def _elsewhere(what: str, origin: tuple[str, str, int]) -> SourceError:
         f"{what}, where nothing is sent to",
         todo=f"If it belongs to the API, add it to the source: hosts = [{json.dumps(_shown(origin))}].",
     )
-
-
-def _retry_after(headers: dict[str, str]) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
-def _seconds(text: str) -> float | None:
-    """A span in seconds, or until an instant in seconds since 1970."""
-    if not re.fullmatch(r"\d{1,12}(\.\d+)?", text.strip()):
-        return None
-    found = float(text)
-    return found if found < 1e9 else max(0.0, found - time.time())
-
-
-def _decoded(headers: dict[str, str], data: bytes) -> Any:
-    """The JSON of a body."""
-    kind = headers.get("content-type", "").lower()
-    if not data:
-        raise _Again(SourceError("the answer has no body", todo=_AGAIN))
-    if "html" in kind or data[:64].lstrip().startswith(b"<"):
-        title = re.search(rb"(?is)<title[^>]*>(.*?)</title>", data)
-        named = f" ({' '.join(title[1].decode('utf-8', 'replace').split())[:80]!r})" if title else ""
-        raise _Again(
-            SourceError(
-                f"the answer is a web page{named}, not JSON",
-                todo="Check base_url and auth: it may be a page to log in at, or one that says that the API is down.",
-            )
-        )
-    charset = re.search(r"charset=\"?([\w.:-]+)", kind)
-    try:
-        text = data.decode("utf-8-sig" if charset is None or charset[1] in ("utf-8", "utf8") else charset[1])
-    except (UnicodeDecodeError, LookupError) as error:
-        raise _Again(SourceError(f"the answer is not text: {error}", todo=_AGAIN)) from None
-    try:
-        return DECODER.decode(text)
-    except RecursionError:
-        raise SourceError("the JSON is nested too deeply", todo="Ask those who run the API.") from None
-    except json.JSONDecodeError as error:
-        cut = "is cut off" if error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg else "is no JSON"
-        raise _Again(
-            SourceError(f"the answer {cut}: {error.msg}, at character {error.pos + 1:,} of {len(text):,}", todo=_AGAIN)
-        ) from None
-
-
-def _excerpt(headers: dict[str, str], data: bytes) -> str:
-    """What the API says of a failure."""
-    try:
-        return _said(_decoded(headers, data))
-    except (_Again, SourceError):
-        return ""
-
-
-def _said(body: Any) -> str:
-    for path in ("error_description", "error.message", "message", "detail", "errors.0.message", "error", "errors"):
-        found = value_at(body, path)
-        if found is not NOTHING and found:
-            break
-    else:
-        found = body
-    text = (
-        ""
-        if found is None
-        else " ".join((value_text(found) if isinstance(found, str) else compact(found) or "").split())
-    )
-    return f": {text[:200]}" if text else ""

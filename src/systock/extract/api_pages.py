@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from systock import api_settings as kinds
 from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, Answer, Call, is_true, value_at
-from systock.extract.json_rows import value_text
+from systock.extract.json_rows import Number, value_text
 
 #: Where a page begins: a number, a cursor or a URL; None: there are no more.
 Place = int | str | None
@@ -133,9 +133,9 @@ class _NextUrl(_Way):
         found = value_at(answer.body, self._settings.next)
         if found in (NOTHING, None, "", False):
             return None
-        if type(found) is not str:
+        if not isinstance(found, str) or isinstance(found, Number):
             raise _lost("next", self._settings.next, f"{value_text(found)} is no address")
-        return urljoin(answer.url, found)
+        return urljoin(answer.url, str(found))
 
 
 class _LinkHeader(_NextUrl):

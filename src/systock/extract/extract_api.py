@@ -14,13 +14,12 @@ from systock.api_settings import ApiSource, ApiTable
 from systock.errors import SourceError
 from systock.extract.api_auth import AuthRefused
 from systock.extract.api_cursor import Mark, Since
-from systock.extract.api_endpoint import Endpoint, Page
+from systock.extract.api_endpoint import Bookmark, Endpoint
 from systock.extract.api_http import Client, Unreachable
-from systock.extract.api_pages import Place
 from systock.extract.api_records import field_texts
 from systock.extract.api_resume import Spool
 from systock.extract.json_rows import JsonColumns, compact, no_row
-from systock.extract.pull import Asked, Pull
+from systock.extract.pull import Asked, Pull, malformed_rows
 from systock.extract.redact import redact
 
 if TYPE_CHECKING:
@@ -36,15 +35,12 @@ def pulls(source_name: str, settings: ApiSource, asked: Asked) -> Iterator[Pull]
     """One extraction for each table: all of it, or what its cursor has not reached yet."""
     failed: list[SourceError] = []
 
-    def alive() -> None:
-        asked.tell("", 0)
-
-    with closing(Client(settings, asked.project_dir, alive)) as client:
+    with closing(Client(settings, asked.project_dir)) as client:
         for table in settings.tables:
             extraction = _Extraction(source_name, settings, table, asked, client, failed)
-            if not extraction.is_due:
-                continue
-            yield extraction.pull
+            if extraction.is_due:
+                client.alive = extraction.tell
+                yield extraction.pull
             # An API that is not there, or that lets nobody in, is not asked for its other tables as well.
             if failed:
                 raise failed[0]
@@ -82,12 +78,12 @@ class _Extraction:
         self._since = Since(cursor, stored, self._spool.began, asked.span) if cursor else None
         self._columns = JsonColumns()
         self._rows = _Rows()
-        self._fetched = 0
+        self.fetched = self._gone = self._fetched_parents = 0
         began = self._spool.began
         position = began.isoformat()
         if self._since is not None and cursor is not None:
             position = f"{cursor.column} {self._since.asks_from or ''}..{self._since.asks_until or position}"
-        self._path = f"{self._table.method or ('POST' if self._table.query or self._table.body else 'GET')} {self._table.endpoint}"
+        self._path = f"{self._table.verb} {self._table.endpoint}"
         self.pull = Pull(
             source=source,
             table=name,
@@ -98,6 +94,10 @@ class _Extraction:
             batches=self._batches(),
             cursor=lambda: self._since.text() if self._since else None,
         )
+
+    def tell(self) -> None:
+        """Say how far it is."""
+        self._asked.tell(self._name, self.fetched)
 
     @property
     def is_due(self) -> bool:
@@ -146,31 +146,111 @@ class _Extraction:
     # pages: those kept of an extraction that was cut off, then those fetched now
 
     def _pages(self) -> Iterator[dict[str, Any]]:
-        place: Any = None
+        follows: Any = None
+        parents: list[dict[str, str]] = []
         for page in self._spool.pages():
             self._columns.add(page["names"])
-            for mark in page["marks"]:
-                if self._since is not None:
+            if self._since is not None:
+                for mark in page["marks"]:
                     self._since.take(Mark(*mark))
-            place = page["next"]
+            parents = page.get("parents", parents)
+            follows = page["next"]
             yield page
-            if place is None:
+            if follows is None:
                 return
-        source = self._children(place) if self._table.parent else self._listing(place)
-        for page in source:
+        for page in self._children(parents, follows) if self._table.parent else self._listing(follows):
             self._spool.add(page)
+            self.tell()
             yield page
 
-    def _listing(self, place: Place) -> Iterator[dict[str, Any]]:
-        endpoint = Endpoint(self._client, self._settings, self._table, self._name, self._since)
-        for found in endpoint.pages(place):
-            yield self._page(found, found.next)
+    def _listing(self, place: Bookmark | None) -> Iterator[dict[str, Any]]:
+        for found in self._endpoint(self._table).pages(place):
+            yield self._page(found.records, found.next)
 
-    def _children(self, place: Any) -> Iterator[dict[str, Any]]: ...
+    def _children(self, parents: list[dict[str, str]], follows: Any) -> Iterator[dict[str, Any]]:
+        """What each parent holds, parents page by page.
 
-    def _page(self, found: Page, following: Any, of: dict[str, str] | None = None) -> dict[str, Any]:
-        """A page as it is kept: the rows that are new, what is wrong, what to remember, and what follows."""
+        Kept as what follows: `left`, how many of the parents that were listed last are not done, `page`, where in the
+        pages of the first of these, and `list`, where the list of parents goes on.
+        """
+        listed: Bookmark | None = None
+        if follows is not None:
+            listed = follows["list"]
+            yield from self._of(parents[len(parents) - follows["left"] :], follows["page"], listed)
+            if listed is None:
+                return
+        for found in self._endpoint(self._lister).pages(listed):
+            page = self._page([], None)
+            new = [record for record in found.records if self._is_new(record, page["marks"])]
+            page["parents"] = [field_texts(record, self._table.parent_fields) for record in new]
+            page["next"] = _following(page["parents"], None, found.next)
+            yield page
+            yield from self._of(page["parents"], None, found.next)
+        if follows is None and self._gone == self._fetched_parents > 2:
+            raise SourceError(
+                f"none of the {self._gone:,} parents has this endpoint: the API answers 404 or 410 for each",
+                todo="Correct endpoint of the table.",
+            )
+
+    def _of(
+        self, parents: list[dict[str, str]], place: Bookmark | None, listed: Bookmark | None
+    ) -> Iterator[dict[str, Any]]:
+        for done, parent in enumerate(parents, 1):
+            for found in self._endpoint(self._table, parent).pages(place):
+                left = parents[done - (found.next is not None) :]
+                yield self._page(found.records, _following(left, found.next, listed), parent)
+                self._gone += found.gone
+            self._fetched_parents += 1
+            place = None
+
+    def _endpoint(self, table: ApiTable, parent: dict[str, str] | None = None) -> Endpoint:
+        return Endpoint(self._client, self._settings, table, self._since, parent)
+
+    def _page(self, records: list[Any], follows: Any, parent: dict[str, str] | None = None) -> dict[str, Any]:
+        """A page as it is kept: the rows that are new, what is no row and why, what to remember, and what follows."""
+        of = {f"{self._table.parent}_{name.replace('.', '_')}": text for name, text in (parent or {}).items()}
         rows: list[list[str | None]] = []
         wrong: list[tuple[str, str]] = []
         marks: list[tuple[str | None, str]] = []
-        return {"names": self._columns.names, "rows": rows, "wrong": wrong, "marks": marks, "next": following}
+        for record in records:
+            try:
+                reason = no_row(record) if record != {} else "an object without any field"
+                if reason is not None:
+                    wrong.append((compact(record), reason))
+                elif parent is not None or self._is_new(record, marks):
+                    rows.append(self._columns.values({**of, **record} if of else record))
+            except RecursionError:
+                raise SourceError("a record is nested too deeply", todo="Ask those who run the API.") from None
+        self.fetched += len(rows)
+        return {"names": list(self._columns.names), "rows": rows, "wrong": wrong, "marks": marks, "next": follows}
+
+    def _is_new(self, record: Any, marks: list[tuple[str | None, str]]) -> bool:
+        if self._since is None:
+            return True
+        mark = self._since.mark(record)
+        marks.append((mark.value, mark.hash))
+        return self._since.take(mark)
+
+    # batches
+
+    def _filled(self, page: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+        self._rows.values += page["rows"]
+        self._rows.wrong += page["wrong"]
+        self._rows.size += sum(len(value) for row in page["rows"] for value in row if value is not None)
+        if len(self._rows.values) >= _BATCH_ROWS or self._rows.size >= _BATCH_CHARACTERS:
+            yield from self._emptied()
+
+    def _emptied(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        rows, self._rows = self._rows, _Rows()
+        if rows.values:
+            yield pa.RecordBatch.from_arrays(self._columns.arrays(rows.values), names=self._columns.names)
+        if rows.wrong:
+            yield malformed_rows(rows.wrong)
+
+
+def _following(parents: list[dict[str, str]], page: Bookmark | None, listed: Bookmark | None) -> dict[str, Any] | None:
+    if not parents and listed is None:
+        return None
+    return {"left": len(parents), "page": page, "list": listed}
