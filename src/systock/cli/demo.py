@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from systock.cli.common import Format, FormatOption, open_project
-from systock.cli.simulate import DaysOption, FaultsOption, ProductsOption, SeedOption, StoresOption, make_chain
+from systock.cli.simulate import PORT, DaysOption, FaultsOption, ProductsOption, SeedOption, StoresOption, make_chain
 from systock.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from systock.pipeline_manager.run_pipeline import RunSummary
     from systock.simulator import AnswerKey
     from systock.simulator.comparison import Comparison, Group
+    from systock.simulator.shop_api import ShopApi
 
 _STATE = ".systock"
 _MANIFEST = "demo.json"
@@ -47,20 +48,25 @@ def demo(
 ) -> None:
     """See it work: simulate a chain, load it, compare.
 
-    Makes up a retail chain's source files with known faults, runs on them, and compares what is published with the
-    chain's own books, to the last decimal. Exit code 1 when any figure differs.
+    Makes up a retail chain's tills (files), ERP (a database), web shop (an API) and counts (workbooks) with known faults,
+    runs on all of them, and compares what is published with the chain's own books, to the last decimal. Exit code 1 when
+    any figure differs.
     """
     from systock.cli.progress import show_progress
     from systock.simulator.compare import compare
+    from systock.simulator.shop_api import free_port
 
     replaced = _held_demo(directory)
     seconds: dict[str, float] = {}
+    port = free_port(PORT)
     with show_progress() as progress:
         if replaced:
             progress.note(f"{directory} holds an earlier demo: it is replaced.")
         with _timed(seconds, "simulated"):
-            key = _make(directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults)
-        with _timed(seconds, "loaded"):
+            key = _make(
+                directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=True, port=port
+            )  # fmt: skip
+        with _timed(seconds, "loaded"), _web_shop(directory, faults, port) as shop:
             project = open_project(directory)
             summary = project.run(progress=progress)
         with _timed(seconds, "compared"):
@@ -69,11 +75,18 @@ def demo(
     if form is Format.table:
         if progress.moves:
             typer.echo("", err=True)
-        typer.echo("\n".join(_report(directory, key, stores, products, summary, comparison, seconds)))
+        typer.echo("\n".join(_report(directory, key, stores, products, summary, shop, comparison, seconds)))
     else:
         _print_figures(comparison, form)
     if not comparison.same:
         raise typer.Exit(1)
+
+
+def _web_shop(directory: Path, faults: str, port: int) -> AbstractContextManager[ShopApi]:
+    """The web shop's API, for as long as the run takes."""
+    from systock.simulator.shop_api import ShopApi, ShopFaults
+
+    return ShopApi(directory, ShopFaults.asked("all" if faults == "all" else "none"), port).serving()
 
 
 @contextmanager
@@ -216,6 +229,7 @@ def _report(
     stores: int,
     products: int,
     summary: RunSummary,
+    shop: ShopApi,
     comparison: Comparison,
     seconds: Mapping[str, float],
 ) -> Iterable[str]:
@@ -226,8 +240,14 @@ def _report(
     yield ""
     kinds = len(key.fault_counts())
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
-    sent = f"{counted(sum(file.lines for file in key.files), 'line')} in {counted(len(key.files), 'file')}"
-    yield f"  Sent       {sent} of tills, ERP and counts{put_in}"
+    live = [file for file in key.files if file.is_live]
+    sent = [file for file in key.files if not file.is_live]
+    yield f"  Sent       {counted(sum(file.lines for file in sent), 'line')} in {counted(len(sent), 'file')} of tills and counts"
+    there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
+    yield f"  Held       {there} of the ERP's database and the shop's API{put_in}"
+    if shop.given:
+        told = ", ".join(f"{count} {name}" for name, count in sorted(shop.given.items()))
+        yield f"  Asked      the API failed on purpose: {told}"
     totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
     unread = len(summary.rejected)
     yield (

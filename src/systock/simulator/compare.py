@@ -191,6 +191,8 @@ def _line_counts(asked: _Asked) -> Iterable[Group]:
             said = {**dict.fromkeys(_COUNTS, 0), "lines": file.lines, "unchanged": file.lines}
         else:
             said = {name: getattr(file, name) for name in (*_COUNTS, "malformed")}
+        if file.is_live and found:  # what comes twice, at the edge of two pages or read again by a window, counts once
+            found = {**found, "lines": found["lines"] - found["duplicates"], "duplicates": 0}
         if file.fate != "rejected" or found:
             for name, value in said.items():
                 unit = name if name == "lines" else None

@@ -16,8 +16,9 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,7 +50,7 @@ class ShopFaults:
     @classmethod
     def asked(cls, faults: str) -> ShopFaults:
         """The faults behind "all", "none" or a comma list of their names."""
-        usual = cls(errors=23, resets=31, slow=41, limits=37, edges=True, refusals=True)
+        usual = cls(errors=17, resets=23, slow=29, limits=37, edges=True, refusals=True)
         names = [field.name for field in fields(cls)]
         given = {"all": names, "none": []}.get(faults, [name.strip() for name in faults.split(",") if name.strip()])
         unknown = [name for name in given if name not in names]
@@ -60,6 +61,16 @@ class ShopFaults:
                 todo=f"Use all, none, or a comma list of: {', '.join(names)}.",
             )
         return cls(**{name: getattr(usual, name) for name in given})
+
+
+def free_port(wanted: int) -> int:
+    """The port that is wanted, else one that is free."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise UsageError("no port of this machine can be used", todo="Close what listens on them.")
 
 
 class ShopApi(ThreadingHTTPServer):
@@ -77,6 +88,7 @@ class ShopApi(ThreadingHTTPServer):
                 todo="Make one with 'systock simulate DIR --serve', or name its folder.",
             ) from None
         self.faults = faults
+        self.given: Counter[str] = Counter()  # faults so far
         self._lock, self._requests, self._limited_until = threading.Lock(), 0, 0.0
         self._tokens: dict[str, tuple[float, bool]] = {}  # token -> until when it holds, and whether it was used
         try:
@@ -117,22 +129,30 @@ class ShopApi(ThreadingHTTPServer):
         """Does the token hold? A fresh one may be refused once, as by a system whose parts learn of it one by one."""
         with self._lock:
             until, used = self._tokens.get(token, (0.0, True))
-            self._tokens[token] = (until, True)
-        return time.monotonic() < until and (used or not self.faults.refusals)
+            if self.faults.refusals and not used:
+                self._tokens[token] = (until, True)
+                self.given["refusals"] += 1
+                return False
+        return time.monotonic() < until
 
     def fault_now(self) -> str:
         """Count a request, and say what goes wrong with it."""
         with self._lock:
             self._requests += 1
-            number = self._requests
-            if time.monotonic() < self._limited_until:
-                return "limits"
-            for name in ("errors", "resets", "slow", "limits"):
-                every = getattr(self.faults, name)
-                if every and number % every == 0:
-                    if name == "limits":
-                        self._limited_until = time.monotonic() + 1
-                    return name
+            fault = self._fault()
+            if fault:
+                self.given[fault] += 1
+        return fault
+
+    def _fault(self) -> str:
+        if time.monotonic() < self._limited_until:
+            return "limits"
+        for name in ("errors", "resets", "slow", "limits"):
+            every = getattr(self.faults, name)
+            if every and self._requests % every == 0:
+                if name == "limits":
+                    self._limited_until = time.monotonic() + 1
+                return name
         return ""
 
     def page(self, endpoint: str, asked: dict[str, str]) -> dict[str, Any]:
@@ -151,6 +171,7 @@ class ShopApi(ThreadingHTTPServer):
             raise ValueError("pages are counted from 1")
         first = (page - 1) * limit
         doubled = 1 if self.faults.edges and 0 < first < len(records) else 0
+        self.given["edges"] += doubled
         pages = -(-len(records) // limit)
         return {"data": records[first - doubled : first + limit], "page": page, "pages": pages, "total": len(records)}
 
