@@ -127,7 +127,7 @@ class TableSettings(_Section):
     key: ColumnNames = ()
     updated_at: str | None = Field(default=None, min_length=1)
     known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
-    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
     delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"
     quote: Annotated[str, AfterValidator(values.quote)] = '"'
     encoding: Annotated[str, AfterValidator(values.encoding)] = "auto"
@@ -136,6 +136,7 @@ class TableSettings(_Section):
     header: StrictBool = True
     columns: ColumnNames = ()
     records: str = ""
+    sheet: str = ""
 
     @field_validator("key")
     @classmethod
