@@ -43,6 +43,9 @@ class Profile:
     def note(self, text: str) -> None:
         """Something worth saying."""
 
+    def asked(self, source: str, table: str, rows: int, done: bool) -> None:
+        """How far a source is that is asked."""
+
     def wrap(self, way: str, original: Callable[..., Any]) -> Callable[..., Any]:
         """The same method, measured; calls inside a call belong to the outer one."""
 

@@ -5,34 +5,31 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
-    StrictBool,
     StrictInt,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
+from pydantic.fields import FieldInfo
 
 from systock import setting_values as values
 from systock.errors import SettingsError
+from systock.source_settings import AnySource, Cron, Duration, ObjectName, Section
 
 SETTINGS_FILE = "systock.toml"
 SECRETS_FILE = ".systock/secrets.env"
-SOURCE_TYPES = ("files",)
-CODED_ENTITIES = ("product", "location", "customer", "supplier")
 
 _SECRET = re.compile(r"\$\{([^}]*)\}")
-_SECRET_SETTINGS = ("target.url", "notify.urls")
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPECTED = {
     "tuple_type": 'it must be a list of texts, such as ["id"]',
@@ -45,18 +42,8 @@ _EXPECTED = {
     "string_too_short": "it must not be empty",
 }
 
-ObjectName = Annotated[str, AfterValidator(values.object_name)]
-ColumnNames = Annotated[tuple[str, ...], AfterValidator(values.column_names)]
-Mode = Literal["append", "changes", "full"]
-Cron = Annotated[str, AfterValidator(values.cron)]
-Duration = Annotated[timedelta, BeforeValidator(values.duration)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
-
-
-class ProjectSettings(_Section):
+class ProjectSettings(Section):
     """[project]: what the figures of the whole project depend on."""
 
     name: str = Field(min_length=1)
@@ -76,7 +63,7 @@ class ProjectSettings(_Section):
         return value
 
 
-class TargetSettings(_Section):
+class TargetSettings(Section):
     """[target]: where a generation is published."""
 
     url: Annotated[SecretStr, AfterValidator(values.target_url)] = SecretStr("duckdb:///warehouse.duckdb")
@@ -86,7 +73,7 @@ class TargetSettings(_Section):
         return project_dir / self.url.get_secret_value().removeprefix("duckdb:///")
 
 
-class RunSettings(_Section):
+class RunSettings(Section):
     """[run]: what a run may use; never changes a figure."""
 
     memory_limit: Annotated[str, AfterValidator(values.memory_size)] = ""
@@ -95,14 +82,14 @@ class RunSettings(_Section):
     retry_wait: Duration = timedelta(seconds=2)
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """[schedule]: when `systock schedule` runs what; times are those of the project's zone."""
 
     run: Cron | None = None
     day_close: Cron | None = None
 
 
-class NotifySettings(_Section):
+class NotifySettings(Section):
     """[notify]: whom to tell of a failed run or a source that is late."""
 
     urls: Annotated[
@@ -110,97 +97,14 @@ class NotifySettings(_Section):
     ] = ()
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """[retention]: how long what no figure depends on is kept."""
 
     runs: Duration = timedelta(days=90)
     copies: Duration = timedelta(days=30)
 
 
-class TableSettings(_Section):
-    """[sources.<source>.tables.<table>]: which files hold one raw table, how they follow each other, how they read."""
-
-    path: Annotated[
-        tuple[Annotated[str, AfterValidator(values.path_inside)], ...], BeforeValidator(values.path_list)
-    ] = Field(min_length=1)
-    mode: Mode
-    key: ColumnNames = ()
-    updated_at: str | None = Field(default=None, min_length=1)
-    known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
-    format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
-    delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"
-    quote: Annotated[str, AfterValidator(values.quote)] = '"'
-    encoding: Annotated[str, AfterValidator(values.encoding)] = "auto"
-    skip_rows: StrictInt = Field(default=0, ge=0)
-    skip_footer: StrictInt = Field(default=0, ge=0)
-    header: StrictBool = True
-    columns: ColumnNames = ()
-    records: str = ""
-    sheet: str = ""
-
-    @field_validator("key")
-    @classmethod
-    def _key_where_needed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if not value and info.data.get("mode") in ("changes", "full"):
-            raise ValueError(
-                f"is required for mode = '{info.data['mode']}': the columns that name a row, such as [\"id\"]"
-            )
-        return value
-
-    @field_validator("columns")
-    @classmethod
-    def _columns_without_header(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if value and info.data.get("header"):
-            raise ValueError("names columns although header = true: add header = false, or leave columns out")
-        if not value and info.data.get("header") is False:
-            raise ValueError("is required for header = false: the column names, in the order of the file")
-        missing = [name for name in info.data.get("key", ()) if value and name not in value]
-        if missing:
-            raise ValueError(f"lacks the key column {missing[0]!r}.{values.hint(missing[0], value)}")
-        return value
-
-    @field_validator("records")
-    @classmethod
-    def _records_of_json(cls, value: str, info: ValidationInfo) -> str:
-        if value and info.data.get("format") not in ("json", "auto", None):
-            raise ValueError(f"{value!r} only makes sense for format = 'json', not '{info.data['format']}'")
-        return value
-
-
-class SourceSettings(_Section):
-    """[sources.<source>]: one system that delivers, and what its figures mean."""
-
-    type: Literal["files"]
-    schedule: Cron | None = None
-    fresh_within: Duration | None = None
-    known_at: Annotated[str, AfterValidator(values.known_at)] = "landing"
-    moves_stock: StrictBool = False
-    stock_starts: Literal["count", "zero"] = "count"
-    codes_of: dict[Literal["product", "location", "customer", "supplier"], str] = Field(default_factory=dict)
-    tables: dict[ObjectName, TableSettings] = Field(min_length=1)
-
-    @field_validator("codes_of")
-    @classmethod
-    def _existing_sources(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        sources: list[str] = sorted((info.context or {}).get("sources", value.values()))
-        for entity, source in value.items():
-            if source not in sources:
-                known = ", ".join(sources)
-                raise ValueError(
-                    f"{entity} = {source!r} is not a source of this project: {known}.{values.hint(source, sources)}"
-                )
-        return value
-
-    def known_at_of(self, table: str) -> str:
-        """How batches of a table become known: its own setting, else the source's."""
-        return self.tables[table].known_at or self.known_at
-
-    def codes_source(self, entity: str, source_name: str) -> str:
-        """The source whose codes this source uses for an entity; its own unless codes_of says otherwise."""
-        return {str(coded): source for coded, source in self.codes_of.items()}.get(entity, source_name)
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything in systock.toml."""
 
     project: ProjectSettings
@@ -209,15 +113,14 @@ class Settings(_Section):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
-    sources: dict[ObjectName, SourceSettings] = Field(default_factory=dict)
+    sources: dict[ObjectName, AnySource] = Field(default_factory=dict)
 
     def definition_text(self) -> str:
         """Canonical JSON of the settings that influence gold: all but where it goes, when, and what a run may use."""
         import json
 
-        figures = self.model_dump(mode="json", include={"project", "sources"})
-        for source in figures["sources"].values():
-            del source["schedule"], source["fresh_within"]
+        sources = {name: source.figures() for name, source in self.sources.items()}
+        figures = {**self.model_dump(mode="json", include={"project"}), "sources": sources}
         return json.dumps(figures, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -245,7 +148,7 @@ def load_settings(project_dir: Path | str) -> Settings:
         ) from None
 
     problems: list[str] = []
-    expanded = _expand(raw, (), project_dir, problems)
+    expanded = _Expansion(raw, project_dir, problems).of(raw)
     sources = raw.get("sources")
     context = {"sources": list(sources) if isinstance(sources, dict) else []}
     try:
@@ -264,17 +167,63 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(str(part) for part in location if part != "[key]"))
 
 
-def _model_at(location: tuple[int | str, ...]) -> type[_Section]:
-    """The section that a setting belongs to."""
-    section: type[_Section] = Settings
+def _place(location: tuple[int | str, ...], raw: Any) -> tuple[type[Section] | None, FieldInfo | None]:
+    """The section at a location or around it, and the field there; which of several sections is meant says its type."""
+    kind: Any = Settings
+    section: type[Section] | None = None
+    field: FieldInfo | None = None
+    for part in (*location, None):
+        choices = _sections(kind)
+        if choices:
+            of_type = raw.get("type") if isinstance(raw, dict) else None
+            section = next(
+                (c for c in choices if len(choices) == 1 or of_type in get_args(c.model_fields["type"].annotation)),
+                None,
+            )
+            field = section.model_fields.get(str(part)) if section and part is not None else field
+            kind = field.annotation if field else None
+        elif get_args(kind):
+            kind = get_args(kind)[-1 if get_origin(kind) is dict else 0]
+        raw = raw.get(part) if isinstance(raw, dict) else None
+    return section, field
+
+
+def _sections(kind: Any) -> list[type[Section]]:
+    """The sections that a setting of this kind may be, itself: not those in a mapping."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return [kind]
+    return [] if get_origin(kind) in (dict, tuple, list) else [s for part in get_args(kind) for s in _sections(part)]
+
+
+def _holds_secret(kind: Any) -> bool:
+    return kind is SecretStr or any(_holds_secret(part) for part in get_args(kind))
+
+
+def _secret_settings(kind: Any = None, prefix: str = "") -> list[str]:
+    """The settings that may hold a secret, as the documentation names them."""
+    found = []
+    for section in _sections(kind or Settings):
+        for name, field in section.model_fields.items():
+            inner = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else field.annotation
+            if _sections(inner):
+                each = f".<{name.removesuffix('s')}>" if inner is not field.annotation else ""
+                found += _secret_settings(inner, f"{prefix}{name}{each}.")
+            elif _holds_secret(field.annotation):
+                found.append(prefix + name)
+    return list(dict.fromkeys(found))
+
+
+def _untagged(location: tuple[int | str, ...], raw: Any) -> tuple[int | str, ...]:
+    """A problem's location without the types that pydantic puts behind a section that is one of several."""
+    path: list[int | str] = []
+    tagged = False
     for part in location:
-        field = section.model_fields.get(str(part))
-        if field is None:
+        if isinstance(raw, dict) and not tagged and raw.get("type") == part:
+            tagged = True
             continue
-        arguments = get_args(field.annotation) if get_origin(field.annotation) is dict else (field.annotation,)
-        if arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], _Section):
-            section = arguments[-1]
-    return section
+        path.append(part)
+        raw, tagged = raw.get(part) if isinstance(raw, dict) else None, False
+    return tuple(path)
 
 
 def _at(raw: Any, location: tuple[int | str, ...]) -> Any:
@@ -291,30 +240,24 @@ def _at(raw: Any, location: tuple[int | str, ...]) -> Any:
 
 def _translate(error: ValidationError, raw: dict[str, Any]) -> list[str]:
     """Every problem as 'setting: value and what would be right'."""
-    found = error.errors(include_url=False, include_input=False)
-    # Of a source of unknown type nothing else can be judged.
-    odd = {
-        problem["loc"][:2]
-        for problem in found
-        if problem["loc"][:1] == ("sources",) and problem["loc"][2:] == ("type",)
-    }
     problems = []
-    for problem in found:
-        location, kind = problem["loc"], problem["type"]
-        if location[:2] in odd and location[2:] != ("type",):
-            continue
+    for problem in error.errors(include_url=False, include_input=False):
+        location, kind = _untagged(problem["loc"], raw), problem["type"]
+        if kind.startswith("union_tag_"):  # of a source of unknown type nothing else can be judged
+            location = (*location, "type")
         setting, value = _dotted(location), _at(raw, location)
         if kind == "extra_forbidden":
-            valid = sorted(_model_at(location[:-1]).model_fields)
+            section = _place(location[:-1], raw)[0]
+            valid = sorted(section.model_fields) if section else []
             where = f"[{_dotted(location[:-1])}]" if location[1:] else SETTINGS_FILE
             text = f"there is no such setting. Valid in {where}: {', '.join(valid)}."
             text += values.hint(str(location[-1]), valid)
-        elif kind == "missing":
+        elif kind in ("missing", "union_tag_not_found"):
             text = "is required"
-        elif kind == "literal_error":
+        elif kind in ("literal_error", "union_tag_invalid"):
             # A wrong key of a table ('[key]') has no value of its own: the key itself is the offending value.
             value = location[-2] if location[-1] == "[key]" else value
-            valid = re.findall(r"'([^']*)'", problem.get("ctx", {}).get("expected", ""))
+            valid = re.findall(r"'([^']*)'", problem["ctx"].get("expected") or problem["ctx"]["expected_tags"])
             text = f"{value!r} is not one of: {', '.join(valid)}.{values.hint(str(value), valid)}"
         elif location == ("target", "url"):
             text = f"{value!r} {problem['msg'].removeprefix('Value error, ')}"
@@ -326,23 +269,31 @@ def _translate(error: ValidationError, raw: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _expand(node: Any, location: tuple[int | str, ...], project_dir: Path, problems: list[str]) -> Any:
-    """A copy with every ${NAME} replaced, in the settings that may hold a secret; elsewhere it is a problem."""
-    if isinstance(node, dict):
-        return {name: _expand(value, (*location, name), project_dir, problems) for name, value in node.items()}
-    if isinstance(node, list):
-        return [_expand(value, (*location, index), project_dir, problems) for index, value in enumerate(node)]
-    if not isinstance(node, str) or not _SECRET.search(node):
-        return node
-    setting = _dotted(location)
-    name = next(part for part in reversed(location) if isinstance(part, str))
-    if name not in _model_at(location).model_fields:
-        return node
-    if setting.partition("[")[0] not in _SECRET_SETTINGS:
-        valid = ", ".join(_SECRET_SETTINGS)
-        problems.append(f"{setting}: {node!r} names a secret, which only stands in settings that may hold one: {valid}")
-        return node
-    return _SECRET.sub(lambda match: _secret(match[1], setting, project_dir, problems), node)
+@dataclass(frozen=True)
+class _Expansion:
+    """Puts the secrets in."""
+
+    raw: dict[str, Any]
+    project_dir: Path
+    problems: list[str]
+
+    def of(self, node: Any, location: tuple[int | str, ...] = ()) -> Any:
+        """A copy with every ${NAME} replaced, in the settings that may hold a secret; elsewhere it is a problem."""
+        if isinstance(node, dict):
+            return {name: self.of(value, (*location, name)) for name, value in node.items()}
+        if isinstance(node, list):
+            return [self.of(value, (*location, index)) for index, value in enumerate(node)]
+        field = _place(location, self.raw)[1] if isinstance(node, str) and _SECRET.search(node) else None
+        if field is None:
+            return node
+        setting = _dotted(location)
+        if not _holds_secret(field.annotation):
+            valid = ", ".join(_secret_settings())
+            self.problems.append(
+                f"{setting}: {node!r} names a secret, which only stands in settings that may hold one: {valid}"
+            )
+            return node
+        return _SECRET.sub(lambda match: _secret(match[1], setting, self.project_dir, self.problems), node)
 
 
 def _secret(name: str, setting: str, project_dir: Path, problems: list[str]) -> str:

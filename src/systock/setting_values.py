@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at"})
 
+DATABASES = ("postgresql", "postgres", "mysql", "mariadb", "sqlite")
+
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")
 _DIRECTIVES = "YmdjHMSfz"
@@ -190,6 +192,36 @@ def target_url(value: SecretStr) -> SecretStr:
             "is not a target: 'duckdb:///<file>', relative to the project, or 'duckdb:////<absolute file>'"
         )
     return value
+
+
+def database_url(value: SecretStr) -> SecretStr:
+    """Where a database is. No message shows the value: it may hold a password."""
+    found = re.fullmatch(r"(\w+)(\+\w+)?://.+", value.get_secret_value(), re.DOTALL)
+    if not found or found[2] or found[1] not in DATABASES:
+        raise ValueError(
+            "is not the address of a database: 'postgresql://user:${PASSWORD}@host:5432/database', "
+            "'mysql://user:${PASSWORD}@host:3306/database', 'mariadb://…' or 'sqlite:///file', relative to the project"
+        )
+    return value
+
+
+def database_table(value: str) -> str:
+    """A table or view, after its schema if it is not found without."""
+    if not value.strip() or any(ord(letter) < 32 for letter in value):
+        raise ValueError(f"{value!r} is not a table: name one as 'sales' or 'schema.sales'")
+    return value
+
+
+def window(value: object) -> timedelta | int | None:
+    """How far to look back: a span of time, or a number."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    try:
+        return duration(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is neither a span of time, such as '15 minutes', nor a whole number, such as 1000"
+        ) from None
 
 
 def cron(value: str) -> str:

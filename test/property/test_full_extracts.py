@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from systock.config import TableSettings
 from systock.data_warehouse.engine.duckdb import connect
 from systock.data_warehouse.table_file import load_folder
 from systock.etl_pipeline.bronze_layer.landing_log import Batch
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable, create_stored, store_lines
 from systock.pipeline_manager.definitions import SCHEMA
+from systock.source_settings import FileTable
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 #: One extract: key → value, whether a line of it was malformed (then it proves no absence), and days since the one before.
@@ -35,7 +35,7 @@ def days_of(extracts: list) -> list[int]:
 
 def believed(extracts: list, order: list[int], commits: list[int], valid_time: bool) -> set[tuple]:
     """Land the extracts in an order, several per commit, and read what is believed in the end."""
-    settings = TableSettings(path="x.csv", mode="full", key=["id"])
+    settings = FileTable(path="x.csv", mode="full", key=["id"])
     days = days_of(extracts)
     table = StoredTable("erp", "things", settings, ("id", "value"), valid_time)
     with tempfile.TemporaryDirectory() as folder, connect(None) as engine:

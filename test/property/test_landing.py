@@ -18,22 +18,22 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from systock.config import SourceSettings
 from systock.etl_pipeline.bronze_layer import landing_log
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, land, open_log
 from systock.etl_pipeline.bronze_layer.landing_log import Batch
+from systock.source_settings import FileSource
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 #: Contents: some equal, one of other columns, some with malformed lines, without rows, or not readable at all.
 CONTENTS = ["a,b\n1,2\n", "a,b\n3,4\n5,6\n", "a,c\n1,2\n", "a,b\n1\n2,3\n", "a,b\n", "", 'a,b\n"1,2\n']
 
 
-def source(known_at: str) -> SourceSettings:
+def source(known_at: str) -> FileSource:
     tables = {
         "sales": {"path": "in/sales*", "mode": "append"},
         "prices": {"path": "in/prices*", "mode": "full", "key": ["a"]},
     }
-    return SourceSettings.model_validate({"type": "files", "known_at": known_at, "tables": tables})
+    return FileSource.model_validate({"type": "files", "known_at": known_at, "tables": tables})
 
 
 @dataclass(frozen=True)

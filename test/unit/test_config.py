@@ -14,6 +14,10 @@ from systock.errors import SettingsError
 
 MINIMAL = '[project]\nname = "shop"\n'
 SOURCE = MINIMAL + '[sources.pos]\ntype = "files"\n'
+DATABASE = (
+    MINIMAL
+    + '[sources.erp]\ntype = "database"\nurl = "sqlite:///x"\n[sources.erp.tables.a]\nmode = "changes"\nkey = ["id"]\n'
+)
 TABLE = SOURCE + '[sources.pos.tables.sales]\npath = "incoming/*.csv"\nmode = "append"\n'
 
 
@@ -125,7 +129,32 @@ def test_everything_set(tmp_path: Path) -> None:
         (MINIMAL + '[sources.a__b]\ntype = "files"', ["sources.a__b"]),
         (MINIMAL + '[sources.a_]\ntype = "files"', ["sources.a_"]),
         (MINIMAL + '[sources.systock]\ntype = "files"', ["sources.systock", "reserved"]),
-        (MINIMAL + '[sources.pos]\ntype = "api"\nbase_url = "x"', ["sources.pos.type", "'api'", "not one of: files"]),
+        (
+            MINIMAL + '[sources.pos]\ntype = "apy"\nbase_url = "x"',
+            ["sources.pos.type", "'apy'", "not one of: files, database"],
+        ),
+        (
+            MINIMAL + '[sources.pos]\ntype = "database"',
+            ["sources.pos.url: is required", "sources.pos.tables: is required"],
+        ),
+        (MINIMAL + "[sources.pos]\nurl = 1", ["sources.pos.type: is required"]),
+        (DATABASE.replace("sqlite", "oracle"), ["sources.erp.url: is not the address of a database", "postgresql://"]),
+        (DATABASE.replace("sqlite", "mysql+pymysql"), ["sources.erp.url: is not the address"]),
+        (
+            DATABASE + 'known_at = "mtime"',
+            ["sources.erp.tables.a.known_at", "no such setting", "cursor, deletes, key,"],
+        ),
+        (
+            DATABASE.replace("[sources.erp.", 'known_at = "landing"\n[sources.erp.'),
+            ["sources.erp.known_at: there is no such"],
+        ),
+        (DATABASE + 'table = "a"\nquery = "SELECT 1"', ["sources.erp.tables.a.query: is given beside table"]),
+        (DATABASE + 'table = " "', ["sources.erp.tables.a.table", "'schema.sales'"]),
+        (DATABASE + 'deletes = "kyes"', ["tables.a.deletes", "'kyes' is not one of: no, keys", "Did you mean 'keys'?"]),
+        (DATABASE.replace("changes", "append") + 'deletes = "keys"', ["tables.a.deletes", "needs mode = 'changes'"]),
+        (DATABASE.replace("changes", "full") + 'cursor = "n"', ["tables.a.cursor", "reads all rows"]),
+        (DATABASE + "late_window = 5", ["tables.a.late_window", "needs a cursor"]),
+        (DATABASE + 'cursor = "n"\nlate_window = "a bit"', ["tables.a.late_window", "'15 minutes'", "1000"]),
         (SOURCE, ["sources.pos.tables", "is required"]),
         (SOURCE + "tables = {}", ["sources.pos.tables", "empty"]),
         (SOURCE + 'stock_starts = "nil"', ["sources.pos.stock_starts", "'nil'", "count, zero"]),
@@ -197,7 +226,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 
 
 def test_a_source_of_unknown_type_is_judged_by_nothing_else(tmp_path: Path) -> None:
-    message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "api"\nbase_url = "x"\ntables.a.cursor = "id"')
+    message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "apy"\nbase_url = "x"\ntables.a.cursor = "id"')
     assert "base_url" not in message
     assert "cursor" not in message
 
@@ -246,6 +275,7 @@ def test_secrets_only_where_they_may_stand(tmp_path: Path, monkeypatch: pytest.M
     message = refusal(tmp_path, TABLE.replace("incoming", "${SHOP_DB}"))
     assert "sources.pos.tables.sales.path" in message
     assert "hunter2" not in message
+    assert "target.url, notify.urls" in message
 
 
 def test_an_expanded_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +285,22 @@ def test_an_expanded_secret_is_never_shown(tmp_path: Path, monkeypatch: pytest.M
     assert "hunter2" not in shown
     for url in ("mysql://u:${SHOP_DB}@h", "duckdb:///${SHOP_DB}/", "mysql://u:hunter2@h"):
         assert "hunter2" not in refusal(tmp_path, MINIMAL + f'[target]\nurl = "{url}"')
+
+
+def test_the_password_of_a_database_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DB", "hunter2")
+    settings = load(tmp_path, DATABASE.replace("sqlite:///x", "mysql://u:${SHOP_DB}@h/d"))
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.definition_text()}"
+    assert "hunter2" not in shown
+    assert "hunter2" not in refusal(tmp_path, DATABASE.replace("sqlite:///x", "mysq://u:${SHOP_DB}/hunter2@h/d"))
+    assert "notify.urls, sources.<source>.url" in refusal(tmp_path, DATABASE + 'table = "${SHOP_DB}"')
+
+
+def test_how_a_database_is_asked_is_no_definition(tmp_path: Path) -> None:
+    first = load(tmp_path, DATABASE).definition_text()
+    asked = 'table = "b"\ncursor = ["n"]\nlate_window = "5 minutes"\n'
+    assert load(tmp_path, DATABASE.replace("sqlite:///x", "sqlite:///y") + asked).definition_text() == first
+    assert load(tmp_path, DATABASE + 'updated_at = "n"').definition_text() != first
 
 
 def test_an_address_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

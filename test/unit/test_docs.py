@@ -33,15 +33,21 @@ def options() -> list[str]:
     )
 
 
+def sections(kind: Any) -> list[Any]:
+    """The sections that a setting may be: several where its type decides."""
+    if hasattr(kind, "model_fields"):
+        return [kind]
+    return [] if get_origin(kind) in (dict, tuple, list) else [s for part in get_args(kind) for s in sections(part)]
+
+
 def settings(section: Any = Settings, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Section as the documentation writes it ([sources.<source>]), and setting."""
     for name, field in section.model_fields.items():
-        kind = field.annotation
-        if get_origin(kind) is dict and hasattr(get_args(kind)[-1], "model_fields"):
-            yield from settings(get_args(kind)[-1], f"{prefix}{name}.<{name.removesuffix('s')}>.")
-        elif hasattr(kind, "model_fields"):
-            yield from settings(kind, f"{prefix}{name}.")
-        else:
+        each = get_origin(field.annotation) is dict
+        inner = sections(get_args(field.annotation)[-1] if each else field.annotation)
+        for found in inner:
+            yield from settings(found, f"{prefix}{name}.<{name.removesuffix('s')}>." if each else f"{prefix}{name}.")
+        if not inner:
             yield prefix.removesuffix("."), name
 
 
@@ -62,7 +68,7 @@ def test_option_is_documented(option: str) -> None:
     assert says(re.escape(option) + r"\b"), f"{option} is in none of {[path.name for path in FILES]}"
 
 
-@pytest.mark.parametrize(("section", "setting"), list(settings()))
+@pytest.mark.parametrize(("section", "setting"), sorted(set(settings())))
 def test_setting_is_documented(section: str, setting: str) -> None:
     assert says(rf"`{setting}`|^\s*#?\s*{setting} = |`{re.escape(section)}\.{setting}`|\b{setting}="), (
         f"[{section}] {setting} is in none of {[path.name for path in FILES]}: name it as `{setting}`"

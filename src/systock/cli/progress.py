@@ -18,6 +18,7 @@ class PlainProgress:
 
     def __init__(self) -> None:
         self._name, self._done, self._detail, self._began = "", 0, "", 0.0
+        self._asked: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +44,13 @@ class PlainProgress:
     def note(self, text: str) -> None:
         """Something worth saying beside the stages."""
         sys.stderr.write(text + "\n")
+
+    def asked(self, source: str, table: str, rows: int, done: bool) -> None:
+        """A source that is asked: one line when it is done."""
+        began = self._asked.setdefault(source, time.monotonic())
+        if done:
+            sys.stderr.write(f"{source}: {rows:,} lines, {time.monotonic() - began:.1f} s\n")
+            del self._asked[source]
 
     def _finish(self) -> None:
         if self._name:
@@ -70,6 +78,7 @@ class BarProgress:
             console=Console(file=sys.stderr),
         )
         self._task: TaskID | None = None
+        self._asked: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -95,6 +104,17 @@ class BarProgress:
     def note(self, text: str) -> None:
         """Something worth saying beside the stages."""
         self._bars.console.print(text, markup=False, highlight=False)
+
+    def asked(self, source: str, table: str, rows: int, done: bool) -> None:
+        """A source that is asked: a line of its own, with the rows fetched so far."""
+        if source not in self._asked:
+            self._asked[source] = self._bars.add_task(source, total=None)
+        end = max(rows, 1) if done else None
+        self._bars.update(
+            self._asked[source], completed=end or rows, total=end, detail=f"{table} {rows:,} lines".strip()
+        )
+        if done:
+            del self._asked[source]
 
     def _finish(self) -> None:
         if self._task is not None:

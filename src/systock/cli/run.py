@@ -21,11 +21,10 @@ def run(
         ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--from", help="Extract only files whose stated time is of this day or later.")
+        str | None,
+        typer.Option("--from", help="Extract only what is of this day or later: files by their stated time."),
     ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", help="Extract only files whose stated time is of this day or earlier.")
-    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Extract only what is of this day or earlier.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew from bronze.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     form: FormatOption = Format.table,
@@ -37,10 +36,15 @@ def run(
     """
     from systock.cli.progress import show_progress
     from systock.cli.rows import print_facts, print_rows
+    from systock.pipeline_manager.run_pipeline import SourcesFailed
 
     opened = open_project(project)
+    code = 0
     with show_progress() as progress:
-        summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress, since=since, until=until)
+        try:
+            summary = opened.run(select=select, full=full, dry_run=dry_run, progress=progress, since=since, until=until)
+        except SourcesFailed as error:
+            summary, code = error.summary, error.exit_code
     if form is Format.json:
         print_facts(asdict(summary), form)
     elif form is Format.csv:
@@ -49,3 +53,4 @@ def run(
         from systock.cli.summary import summary_text
 
         typer.echo(summary_text(summary, opened))
+    raise typer.Exit(code)

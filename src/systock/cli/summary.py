@@ -29,7 +29,7 @@ def summary_text(summary: RunSummary, project: Project) -> str:
         parts.append(("Set aside", _reasons(project, set_aside)))
     held = project.held_back() if summary.status != "dry run" else []
     parts.append(("Held back", _held(held)))
-    parts.append(("Not read", [_refused(row) for row in summary.rejected]))
+    parts.append(("Not read", [_refused(row) for row in summary.rejected] + [_in_vain(row) for row in summary.failed]))
     parts.append(("Take note", [cell_text(text) for text in summary.warnings]))
     if summary.status == "dry run":
         parts.append(("Would refresh", [f"{row['table']}: {row['refresh']}" for row in summary.tables]))
@@ -51,9 +51,14 @@ def _headline(summary: RunSummary) -> str:
     if summary.status == "nothing new":
         since = f" since generation {summary.generation}" if summary.generation else ""
         unread = f" but {counted(len(summary.rejected), 'file')} that could not be read" if summary.rejected else ""
-        return f"Nothing new{since}{unread}, {seconds}."
+        return f"Nothing new{since}{unread}{_without(summary)}, {seconds}."
     checks = f"{counted(summary.checks, 'check')} passed, " if summary.checks else ""
-    return f"Generation {summary.generation} is published: {checks}{seconds}."
+    return f"Generation {summary.generation} is published{_without(summary)}: {checks}{seconds}."
+
+
+def _without(summary: RunSummary) -> str:
+    names = ", ".join(dict.fromkeys(row["source"] for row in summary.failed))
+    return f", but {names} could not be read" if names else ""
 
 
 def _no_file(status: str) -> str:
@@ -73,6 +78,13 @@ def _came_in(sources: Iterable[Row]) -> Iterable[str]:
         ]
         if count["malformed"]:
             said.append(f"{counted(count['malformed'], 'line')} could not be split into columns")
+        if row.get("would_ask"):
+            yield f"{row['source']}, {row['table']}: would be asked {row['would_ask']}"
+            continue
+        if row.get("asked"):
+            if row["lines"]:
+                yield f"{row['source']}, {row['table']}: {counted(row['lines'], 'line')}"
+            continue
         if not count["files"] and not any(said):
             continue
         lines = f"{counted(count['lines'], 'line')} in " if "lines" in row else ""
@@ -141,6 +153,11 @@ def _refused(row: Row) -> str:
     return cell_text(f"{row['file']}: {row['reason']}{todo}")
 
 
+def _in_vain(row: Row) -> str:
+    table = f", {row['table']}" if row["table"] else ""
+    return cell_text(f"{row['source']}{table}: {' '.join(row['reason'].split())}")
+
+
 def _next(summary: RunSummary, set_aside: int, held: Sequence[Row]) -> list[str]:
     if summary.status == "dry run":
         return ["systock run"]
@@ -151,6 +168,8 @@ def _next(summary: RunSummary, set_aside: int, held: Sequence[Row]) -> list[str]
         steps.append("systock quarantine list    what is held back, with its file and row")
     if summary.rejected:
         steps.append("correct the files that could not be read; the next run takes them")
+    if summary.failed:
+        steps.append("systock run                after the cause is mended: it goes on where the source stopped")
     steps.append("systock status             what is loaded and how fresh it is")
     steps.append('systock query "SELECT ..."  ask the warehouse')
     return steps

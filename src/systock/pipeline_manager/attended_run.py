@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from systock.errors import BusyError, StorageError, SystockError
 from systock.pipeline_manager.freshness import late_notices
 from systock.pipeline_manager.notify import tell
-from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, run
+from systock.pipeline_manager.run_pipeline import RunSummary, SourcesFailed, Workplace, run
 from systock.pipeline_manager.state import Notice, State
 
 if TYPE_CHECKING:
@@ -33,11 +33,26 @@ def attended_run(
     sleep: Callable[[float], None] = time.sleep,
     stopped: Callable[[], bool] = lambda: False,
 ) -> RunSummary:
-    """Run as the settings say: attempts, notices. Raises what the last attempt raised."""
+    """Run as the settings say: attempts, notices. Raises what the last attempt raised.
+
+    Sources that were asked in vain fail the run after the others were published (SourcesFailed); another attempt asks
+    only those whose fault may pass.
+    """
+    left, lasting = extent, list[dict[str, Any]]()
+
+    def attempt() -> RunSummary:
+        nonlocal left
+        summary = run(place, progress, left, full=full and left is extent)
+        may_pass = [row for row in summary.failed if row["transient"]]
+        lasting.extend(row for row in summary.failed if not row["transient"])
+        summary.failed = lasting + may_pass
+        if summary.failed:
+            left = extent.only({(row["source"], row["table"]) for row in may_pass})
+            raise SourcesFailed(summary)
+        return summary
+
     try:
-        summary = persistently(
-            lambda: run(place, progress, extent, full=full), place.settings.run, progress, sleep, stopped
-        )
+        summary = persistently(attempt, place.settings.run, progress, sleep, stopped)
     except BusyError:
         raise  # somebody else's run is no failure of this project
     except Exception as error:

@@ -7,7 +7,7 @@ and readers never see tables of different generations.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,13 @@ class Extent:
 
     sources: Mapping[str, Any]
     span: Span | None = None
+
+    def only(self, tables: Collection[tuple[str, str | None]]) -> Extent:
+        """The same span of these tables only; a table None stands for all of its source."""
+        return Extent(
+            _narrowed(self.sources, lambda source, table: bool({(source, table), (source, None)} & set(tables))),
+            self.span,
+        )
 
 
 def extent_of(
@@ -94,10 +101,15 @@ def _selected(settings: Settings, definitions: Callable[[], Definitions], select
                 todo=f"Write '+{plain}' for the raw tables that {plain} is made from.",
             )
         chosen |= found
+    return _narrowed(settings.sources, lambda source, table: f"{source}.{table}" in chosen)
+
+
+def _narrowed(sources: Mapping[str, Any], wanted: Callable[[str, str], bool]) -> dict[str, Any]:
+    """The sources with the wanted tables only, without those that have none."""
     return {
-        source: of.model_copy(update={"tables": {t: v for t, v in of.tables.items() if f"{source}.{t}" in chosen}})
-        for source, of in settings.sources.items()
-        if any(f"{source}.{table}" in chosen for table in of.tables)
+        source: of.model_copy(update={"tables": {t: v for t, v in of.tables.items() if wanted(source, t)}})
+        for source, of in sources.items()
+        if any(wanted(source, table) for table in of.tables)
     }
 
 

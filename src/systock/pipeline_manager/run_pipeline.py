@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from systock.config import Settings
-from systock.errors import StorageError
+from systock.errors import SourceError, StorageError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.lock import project_lock
@@ -29,7 +29,10 @@ _SMALL = 50_000
 
 @dataclass
 class RunSummary:
-    """What one run did, for people and machines."""
+    """What one run did, for people and machines.
+
+    rejected: files that could not be read; failed: sources, or tables of them (None: all), that were asked in vain.
+    """
 
     run_id: int = 0
     status: str = "nothing new"
@@ -39,6 +42,7 @@ class RunSummary:
     tables: list[dict[str, Any]] = field(default_factory=list)
     checks: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -91,6 +95,19 @@ def run(
             state.close()
 
 
+class SourcesFailed(SourceError):
+    """Sources were asked in vain; what the others delivered is published all the same, as the summary says."""
+
+    def __init__(self, summary: RunSummary) -> None:
+        told = [
+            f"{row['source']}{', ' + row['table'] if row['table'] else ''}: {row['reason']}" for row in summary.failed
+        ]
+        state = "What else came in is landed and published."
+        super().__init__("\n".join(told), state=state, todo="Mend what is said above; the next run goes on from there.")
+        self.summary = summary
+        self.transient = any(row["transient"] for row in summary.failed)
+
+
 class _Run:
     """One run in the run log, with its steps, however it ends."""
 
@@ -115,9 +132,10 @@ class _Run:
 
     def _end(self, generation: int | None) -> None:
         summary = self._summary
+        status = "incomplete" if summary.failed and generation is not None else summary.status
         summary.seconds = time.perf_counter() - self._started
         steps = self._steps + self._clock.steps(rows_of(summary.entities, summary.tables, summary.checks))
-        self._state.end_run(summary.run_id, summary.status, generation, summary.seconds, asdict(summary), steps)
+        self._state.end_run(summary.run_id, status, generation, summary.seconds, asdict(summary), steps)
 
     def _run(self, extent: Extent, full: bool) -> None:
         place, summary = self._place, self._summary
@@ -153,7 +171,8 @@ class _Run:
 
         place, summary, started = self._place, self._summary, time.perf_counter()
         landing = land(
-            place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed, log=log
+            place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed,
+            ask_progress=self._clock.asked, log=log,
         )  # fmt: skip
         summary.sources = [
             {"source": source, "table": table, **asdict(counts)}
@@ -163,6 +182,10 @@ class _Run:
         summary.rejected = [
             {"source": f.source, "table": f.table, "file": f.path, "reason": f.reason, "todo": f.todo}
             for f in log.rejected()
+        ]
+        summary.failed = [
+            {"source": f.source, "table": f.table, "reason": str(f.error), "transient": f.error.transient}
+            for f in landing.failures
         ]
         summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
         summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
@@ -291,6 +314,13 @@ def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) ->
     log, published = place.log(), state.published()
     summary = RunSummary(status="dry run", generation=published.generation if published else None)
     for source, settings in extent.sources.items():
+        if settings.type != "files":
+            cursors = log.cursors(source)
+            summary.sources += [
+                {"source": source, "table": table, "files": 0, "waiting": 0, "would_ask": "for what is new" if table in cursors else "for everything"}
+                for table in settings.tables
+            ]  # fmt: skip
+            continue
         listing = list_files(
             source, settings, place.project_dir, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
         )  # fmt: skip

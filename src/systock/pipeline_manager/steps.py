@@ -42,6 +42,10 @@ class StepClock:
         """Something worth saying beside the stages."""
         self._inner.note(text)
 
+    def asked(self, source: str, table: str, rows: int, done: bool) -> None:
+        """A source that is asked: how far it is."""
+        self._inner.asked(source, table, rows, done)
+
     def _take(self, name: str) -> None:
         now = time.perf_counter()
         if self._stage:

@@ -14,18 +14,18 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-from systock.config import SourceSettings
 from systock.extract import extract_files
 from systock.extract.batch import FileReader, FileVersion, TableSettings
+from systock.source_settings import FileSource
 
 
-def source_settings(known_at: str = "landing", **tables: dict[str, Any]) -> SourceSettings:
+def source_settings(known_at: str = "landing", **tables: dict[str, Any]) -> FileSource:
     """The settings of a source as they are read from systock.toml."""
     tables = {name: {"mode": "append", **values} for name, values in tables.items()}
     for values in tables.values():
         if values["mode"] != "append":
             values.setdefault("key", ["id"])
-    return SourceSettings.model_validate({"type": "files", "known_at": known_at, "tables": tables})
+    return FileSource.model_validate({"type": "files", "known_at": known_at, "tables": tables})
 
 
 def write(path: Path, content: bytes | str, modified: float = 1_700_000_000) -> Path:

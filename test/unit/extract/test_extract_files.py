@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from systock.config import SourceSettings
 from systock.errors import SettingsError
 from systock.extract.batch import Listing, SeenFile
 from systock.extract.extract_files import list_files, settings_text
+from systock.source_settings import FileSource
 
 from .reading import source_settings, write
 
@@ -20,7 +20,7 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 CLOCK = NOW.timestamp()
 
 
-def listed(project: Path, source: SourceSettings, seen: Any = None, sleep: Any = None, **options: Any) -> Listing:
+def listed(project: Path, source: FileSource, seen: Any = None, sleep: Any = None, **options: Any) -> Listing:
     def unexpected(seconds: float) -> None:
         raise AssertionError(f"slept {seconds} s")
 

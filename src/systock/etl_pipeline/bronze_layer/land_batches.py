@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
+from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
 from systock.extract.batch import (
@@ -44,6 +45,7 @@ class TableLanding:
     """What landing did for one table; counts of files and of lines.
 
     files: landed with new content; repeats: landed as repeats of content that bronze has; unchanged: not even opened.
+    asked: extractions that a system was asked for; of those, repeats are the ones that said nothing new: they do not land.
     seconds: what reading and storing its files took.
     """
 
@@ -54,12 +56,13 @@ class TableLanding:
     repeats: int = 0
     rejected: int = 0
     waiting: int = 0
+    asked: int = 0
     seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass
 class LandingSummary:
-    """What landing did: per (source, table), the commits it made, and settings whose patterns match no file."""
+    """What landing did: per (source, table), the commits it made, settings whose patterns match no file, what failed."""
 
     tables: dict[tuple[str, str], TableLanding] = field(default_factory=dict)
     commits: list[int] = field(default_factory=list)
@@ -67,6 +70,7 @@ class LandingSummary:
     unmatched: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
     def of(self, source: str, table: str) -> TableLanding:
         """The counts of one table."""
@@ -86,19 +90,23 @@ def land(
     between: tuple[datetime, datetime] | None = None,
     now: datetime | None = None,
     progress: Progress | None = None,
+    ask_progress: AskProgress | None = None,
     log: LandingLog | None = None,
 ) -> LandingSummary:
-    """Land all new file versions of the sources; the caller holds the project's lock.
+    """Land all new file versions of the sources, and what systems that are asked say; the caller holds the project's lock.
 
     between: only versions whose stated time (else modification time) lies in this span, ends included.
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
+    A source that is asked and fails harms no other: it is among the summary's failures.
     """
     with ExitStack() as stack:
         if log is None:
             log = open_log(project_dir)
             stack.callback(log.close)
-        return _Landing(project_dir, sources, log, now).run(timezone, between, progress)
+        return _Landing(project_dir, sources, log, now).run(
+            timezone, between, progress or _no_progress, ask_progress or _no_ask_progress
+        )
 
 
 class _Landing:
@@ -116,7 +124,7 @@ class _Landing:
         return self._now or datetime.now(UTC)
 
     def run(
-        self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress | None
+        self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress, ask_progress: AskProgress
     ) -> LandingSummary:
         listing = self._list(timezone)
         if between:
@@ -136,9 +144,18 @@ class _Landing:
         groups: list[tuple[datetime | None, list[FileVersion]]] = [
             (instant, dated[instant]) for instant in sorted(dated)
         ]
-        with self._stage.cleaned_up():
+        asked = {name: source for name, source in self._sources.items() if source.type != "files"}
+        pulls = Pulls(self._stage, self._project_dir, ask_progress)
+        with self._stage.cleaned_up(), pulls.asking(asked, self._log, self._clock(), between) as answers:
             for instant, versions in [*groups, (None, undated)]:
-                self._commit(instant, versions, progress or _no_progress, len(listing.pending))
+                self._take_files(versions, progress, len(listing.pending))
+                if instant:
+                    self._stage.close_commit(instant)
+            for answer in answers:
+                self._summary.failures += answer.failures
+                for read in answer.read:
+                    self._take_pulled(read)
+            self._stage.close_commit(None)
             for archive, settings in listing.archives:
                 if (archive.source, archive.table, archive.path) not in self._left:
                     self._stage.opened(archive, settings)
@@ -146,7 +163,7 @@ class _Landing:
         self._summary.commits = self._stage.written
         return self._summary
 
-    def _commit(self, instant: datetime | None, versions: list[FileVersion], progress: Progress, total: int) -> None:
+    def _take_files(self, versions: list[FileVersion], progress: Progress, total: int) -> None:
         for version in sorted(versions, key=lambda v: (v.source, v.table, v.extracted_at, v.path)):
             began = time.perf_counter()
             self._take(version)
@@ -154,7 +171,18 @@ class _Landing:
             self._done += 1
             self._bytes += version.size
             progress(self._done, total, self._bytes)
-        self._stage.close_commit(instant)
+
+    def _take_pulled(self, read: Read) -> None:
+        extraction = read.extraction
+        counts = self._summary.of(extraction.source, extraction.table)
+        counts.seconds += read.seconds
+        counts.asked += 1
+        if batch := self._stage.take(extraction, read.aside):
+            counts.lines += batch.lines
+        elif extraction.reader.lines:
+            counts.repeats += 1
+        if read.cursor is not None:
+            self._stage.moved(extraction.source, extraction.table, read.cursor)
 
     def _list(self, timezone: str) -> Listing:
         whole = Listing()
@@ -224,6 +252,10 @@ def stated_between(versions: Sequence[FileVersion], between: tuple[datetime, dat
 
 
 def _no_progress(files_done: int, files_total: int, bytes_done: int) -> None:
+    pass
+
+
+def _no_ask_progress(source: str, table: str, rows: int, done: bool) -> None:
     pass
 
 

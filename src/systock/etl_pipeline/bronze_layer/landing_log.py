@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,8 @@ from systock.errors import IntegrityError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.extract.batch import Mode, SeenFile
 
-FORMAT_VERSION = 1
+#: 2 says of each batch whether it is whole.
+FORMAT_VERSION = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -30,7 +31,7 @@ CREATE TABLE column_sets (
     columns TEXT NOT NULL UNIQUE            -- JSON list of names, in the order of the file
 ) STRICT;
 CREATE TABLE batches (
-    no INTEGER PRIMARY KEY,                 -- 1, 2, 3 … over the whole log
+    no INTEGER PRIMARY KEY,                 -- rising over the whole log; what was thrown away leaves a gap
     batch_id TEXT NOT NULL UNIQUE,
     commit_no INTEGER NOT NULL REFERENCES commits (no),
     source TEXT NOT NULL,
@@ -45,7 +46,8 @@ CREATE TABLE batches (
     content_hash TEXT NOT NULL,
     column_set INTEGER NOT NULL REFERENCES column_sets (no),
     part TEXT,
-    repeat_of INTEGER REFERENCES batches (no)
+    repeat_of INTEGER REFERENCES batches (no),
+    is_whole INTEGER NOT NULL DEFAULT 1     -- 0: the source said that rows are missing
 ) STRICT;
 CREATE INDEX batch_of_commit ON batches (commit_no);
 CREATE INDEX batch_of_content ON batches (source, table_name, content_hash, no);
@@ -72,7 +74,7 @@ CREATE TABLE cursors (
 
 _BATCHES = """
 SELECT b.no, b.batch_id, b.commit_no, c.known_at, b.source, b.table_name, b.mode, b.path, b.position, b.extracted_at,
-    b.lines, b.malformed, b.content_hash, s.columns, b.part, b.repeat_of, b.blank
+    b.lines, b.malformed, b.content_hash, s.columns, b.part, b.repeat_of, b.blank, {is_whole}
 FROM batches AS b
 JOIN commits AS c ON c.no = b.commit_no
 JOIN column_sets AS s ON s.no = b.column_set
@@ -95,6 +97,7 @@ class Batch:
     lines: rows, malformed ones included; blank: records without any value (they are nowhere else).
     part: the Parquet file with its rows, relative to the bronze folder; None when nothing was stored.
     repeat_of: the batch that stores the same content. It still is an extraction: its extracted_at may matter.
+    is_whole: False where the source itself said that rows are missing.
     complete: nothing is missing from it, so that a full extract may close what is absent.
     """
 
@@ -115,11 +118,12 @@ class Batch:
     part: str | None
     repeat_of: int | None
     blank: int = 0
+    is_whole: bool = True
 
     @property
     def complete(self) -> bool:
-        """No malformed line, and at least one row."""
-        return self.malformed == 0 and self.lines > 0
+        """Whole, no malformed line, and at least one row."""
+        return self.is_whole and self.malformed == 0 and self.lines > 0
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ class LandingLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._version = 0
 
     # reading
 
@@ -228,6 +233,10 @@ class LandingLog:
         rows = self._read("SELECT cursor FROM cursors WHERE source = ? AND table_name = ?", (source, table))
         return cast(str, rows[0][0]) if rows else None
 
+    def cursors(self, source: str) -> dict[str, str]:
+        """Where the next extraction of each table of a source goes on."""
+        return dict(self._read("SELECT table_name, cursor FROM cursors WHERE source = ?", (source,)))
+
     def last_batch_no(self) -> int:
         """The highest batch number; 0 without any."""
         return cast(int, (self._read("SELECT coalesce(max(no), 0) FROM batches") or [(0,)])[0][0])
@@ -288,8 +297,9 @@ class LandingLog:
         with storage_errors(self.path):
             connection = self._open(create=False)
             # A crash before the first transaction leaves a file without tables.
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            if self._version == 0:
                 return []
+            sql = sql.replace("{is_whole}", "b.is_whole" if self._version > 1 else "1")
             with closing(connection.execute(sql, values)) as cursor:
                 return cursor.fetchall()
 
@@ -302,7 +312,7 @@ class LandingLog:
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection, create: bool) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = self._version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT_VERSION:
             raise IntegrityError(
                 f"the landing log has format {version}, this SyStock reads up to {FORMAT_VERSION}",
@@ -312,13 +322,53 @@ class LandingLog:
         if version == 0 and create:
             connection.execute("PRAGMA journal_mode = DELETE")
             connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+        elif version == 1 and create:
+            added = "ALTER TABLE batches ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 1;"
+            connection.executescript(f"BEGIN IMMEDIATE; {added} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+
+
+def insert_batches(connection: sqlite3.Connection, batches: Iterable[Batch]) -> None:
+    """Put batches into the log, within a transaction of it."""
+    sets: dict[tuple[str, ...], int] = {}
+    for batch in batches:
+        if batch.columns not in sets:
+            sets[batch.columns] = _column_set(connection, batch.columns)
+        connection.execute(
+            f"INSERT INTO batches VALUES ({', '.join('?' * 17)})",
+            (
+                batch.no,
+                batch.batch_id,
+                batch.commit_no,
+                batch.source,
+                batch.table,
+                batch.mode,
+                batch.path,
+                batch.position,
+                to_microseconds(batch.extracted_at),
+                batch.lines,
+                batch.malformed,
+                batch.blank,
+                batch.content_hash,
+                sets[batch.columns],
+                batch.part,
+                batch.repeat_of,
+                batch.is_whole,
+            ),
+        )
+
+
+def _column_set(connection: sqlite3.Connection, columns: tuple[str, ...]) -> int:
+    text = json.dumps(columns, ensure_ascii=False)
+    connection.execute("INSERT OR IGNORE INTO column_sets (columns) VALUES (?)", (text,))
+    number: int = connection.execute("SELECT no FROM column_sets WHERE columns = ?", (text,)).fetchone()[0]
+    return number
 
 
 def _batch(row: Any) -> Batch:
     values = list(row)
     for place in (3, 9):
         values[place] = from_microseconds(values[place])
-    values[13] = _columns(values[13])
+    values[13], values[17] = _columns(values[13]), bool(values[17])
     return Batch(*values)
 
 

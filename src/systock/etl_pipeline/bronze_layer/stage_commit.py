@@ -8,12 +8,14 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from systock.errors import BusyError
 from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
@@ -21,10 +23,14 @@ from systock.etl_pipeline.bronze_layer.landing_log import (
     Batch,
     LandingLog,
     from_microseconds,
+    insert_batches,
     to_microseconds,
 )
 from systock.etl_pipeline.bronze_layer.part_writer import PartWriter, widened
 from systock.extract.batch import FileReader, FileRejected, FileVersion, Mode
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: So many parts of one table, with different columns, are written at the same time within a commit.
 MAX_OPEN_PARTS = 8
@@ -37,7 +43,10 @@ _INTENT = "moving.json"
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a source delivered at one position, and how to read it."""
+    """What a source delivered at one position, and how to read it.
+
+    asked: the system was asked for it just now: what it says is later than all that it said before.
+    """
 
     source: str
     table: str
@@ -46,6 +55,8 @@ class Extraction:
     position: str
     extracted_at: datetime
     reader: FileReader
+    asked: bool = False
+    is_whole: bool = True
 
     @cached_property
     def batch_id(self) -> str:
@@ -64,6 +75,14 @@ class _Draft:
     parts: dict[str, PartWriter] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Aside:
+    """Rows that lie in a part aside, under the number that their batch will have."""
+
+    no: int
+    part: PartWriter
+
+
 class Stage:
     """Gathers commits on top of a log. Nothing is visible before write(), and then whole commits are."""
 
@@ -74,7 +93,7 @@ class Stage:
         last = log.last_commit()
         self._base = last.no if last else 0
         self._last_known_at = to_microseconds(last.known_at) if last else None
-        self._next_batch = log.last_batch_no() + 1
+        self._numbers = count(log.last_batch_no() + 1)
         self._draft = _Draft(self._base + 1)
         self._closed: list[_Draft] = []
         self._open: dict[tuple[str, str, tuple[str, ...]], tuple[str, PartWriter]] = {}
@@ -95,27 +114,10 @@ class Stage:
         When reading raises, nothing of it is in the commit.
         """
         reader = extraction.reader
-        if extraction.batch_id in self._ids or self._log.batch_of_id(extraction.batch_id):
+        if self._landed(extraction):
             return None
         original = self._original(extraction)
-        batch = Batch(
-            no=self._next_batch,
-            batch_id=extraction.batch_id,
-            commit_no=self._draft.no,
-            known_at=from_microseconds(0),
-            source=extraction.source,
-            table=extraction.table,
-            mode=extraction.mode,
-            path=extraction.path,
-            position=extraction.position,
-            extracted_at=extraction.extracted_at,
-            lines=0,
-            malformed=0,
-            content_hash=reader.content_hash,
-            columns=(),
-            part=None,
-            repeat_of=None,
-        )
+        batch = self._batch(extraction, next(self._numbers))
         part = None if original is not None else self._read(batch, reader)
         found = original or reader
         batch = replace(
@@ -130,14 +132,66 @@ class Stage:
         self._keep(batch)
         return batch
 
+    def read_aside(self, rows: Iterable[pa.RecordBatch]) -> Aside:
+        """Read rows whose content hash is not known yet into a part aside; any thread may, beside others.
+
+        When reading raises, nothing of it is left.
+        """
+        no, part = next(self._numbers), self._part(())
+        try:
+            for batch in rows:
+                part.write(no, batch)
+            if part.rows:
+                part.finish()
+        except BaseException:
+            part.discard()
+            raise
+        return Aside(no, part)
+
+    def take(self, extraction: Extraction, aside: Aside) -> Batch | None:
+        """Put what was read aside into the open commit; None, and it is thrown away, when it says nothing new."""
+        if not aside.part.rows or self._landed(extraction) or self._original(extraction):
+            aside.part.discard()
+            return None
+        reader, batch = extraction.reader, self._batch(extraction, aside.no)
+        batch = replace(batch, lines=reader.lines, columns=reader.columns, part=_part_name(batch))
+        self._draft.parts[_part_name(batch)] = aside.part
+        self._keep(batch)
+        return batch
+
+    def _landed(self, extraction: Extraction) -> bool:
+        return extraction.batch_id in self._ids or self._log.batch_of_id(extraction.batch_id) is not None
+
+    def _batch(self, extraction: Extraction, no: int) -> Batch:
+        return Batch(
+            no=no,
+            batch_id=extraction.batch_id,
+            commit_no=self._draft.no,
+            known_at=from_microseconds(0),
+            source=extraction.source,
+            table=extraction.table,
+            mode=extraction.mode,
+            path=extraction.path,
+            position=extraction.position,
+            extracted_at=extraction.extracted_at,
+            lines=0,
+            malformed=0,
+            content_hash=extraction.reader.content_hash,
+            columns=(),
+            part=None,
+            repeat_of=None,
+            is_whole=extraction.is_whole,
+        )
+
     def _original(self, extraction: Extraction) -> Batch | None:
         """The batch that this extraction repeats.
 
         In append and changes tables: whatever holds this content. In full tables only the latest extraction counts, by
-        what extractions state: content that comes back after another one (a price that went back) is news.
+        what extractions state: content that comes back after another one (a price that went back) is news. So it is
+        where a system is asked for changes: it said this one after the other.
         """
         table, content_hash = (extraction.source, extraction.table), extraction.reader.content_hash
-        if extraction.mode == "full":
+        if extraction.mode == "full" or (extraction.asked and extraction.mode == "changes"):
             if table not in self._latest:
                 self._latest[table] = self._log.latest_extraction(*table)
             latest = self._latest[table]
@@ -146,13 +200,12 @@ class Stage:
         return self._contents.get((*table, content_hash)) or self._log.batch_of_content(*table, content_hash)
 
     def _keep(self, batch: Batch) -> None:
-        self._next_batch += 1
         self._draft.batches.append(batch)
         self._ids.add(batch.batch_id)
         table = (batch.source, batch.table)
         if batch.repeat_of is None:
             self._contents.setdefault((*table, batch.content_hash), batch)
-        if batch.mode == "full":
+        if table in self._latest:
             latest, this = self._latest.get(table), (batch.extracted_at, batch.batch_id, batch.content_hash)
             self._latest[table] = max(latest, this) if latest else this
 
@@ -187,10 +240,12 @@ class Stage:
         return found[0]
 
     def _new_part(self, batch: Batch, columns: tuple[str, ...]) -> tuple[str, PartWriter]:
+        return _part_name(batch), self._part(columns)
+
+    def _part(self, columns: tuple[str, ...]) -> PartWriter:
         with storage_errors(self.aside):
             make_folder(self.aside)
-        name = f"{batch.source}/{batch.table}/{batch.commit_no:08d}-{batch.batch_id[:16]}.parquet"
-        return name, PartWriter(self.aside / f"{uuid.uuid4().hex}.parquet", columns)
+        return PartWriter(self.aside / f"{uuid.uuid4().hex}.parquet", columns)
 
     def _make_room(self, key: tuple[str, str, tuple[str, ...]]) -> None:
         """Finish the open parts of other tables, and the one unused for longest when there are many."""
@@ -325,41 +380,14 @@ class Stage:
                 state="Nothing of this landing is in the log.",
                 todo="Run again, one at a time.",
             )
-        sets: dict[tuple[str, ...], int] = {}
         for draft in self._closed:
             connection.execute("INSERT INTO commits VALUES (?, ?)", (draft.no, draft.known_at))
-            for batch in draft.batches:
-                if batch.columns not in sets:
-                    sets[batch.columns] = _column_set(connection, batch.columns)
-                connection.execute(
-                    f"INSERT INTO batches VALUES ({', '.join('?' * 16)})",
-                    (
-                        batch.no,
-                        batch.batch_id,
-                        batch.commit_no,
-                        batch.source,
-                        batch.table,
-                        batch.mode,
-                        batch.path,
-                        batch.position,
-                        to_microseconds(batch.extracted_at),
-                        batch.lines,
-                        batch.malformed,
-                        batch.blank,
-                        batch.content_hash,
-                        sets[batch.columns],
-                        batch.part,
-                        batch.repeat_of,
-                    ),
-                )
+            insert_batches(connection, draft.batches)
         forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND refused_with IS NOT NULL"
         connection.executemany(forgotten, self._gone)
         connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
         connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)
 
 
-def _column_set(connection: sqlite3.Connection, columns: tuple[str, ...]) -> int:
-    text = json.dumps(columns, ensure_ascii=False)
-    connection.execute("INSERT OR IGNORE INTO column_sets (columns) VALUES (?)", (text,))
-    number: int = connection.execute("SELECT no FROM column_sets WHERE columns = ?", (text,)).fetchone()[0]
-    return number
+def _part_name(batch: Batch) -> str:
+    return f"{batch.source}/{batch.table}/{batch.commit_no:08d}-{batch.batch_id[:16]}.parquet"

@@ -21,7 +21,7 @@ from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql
 from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, listed
 
 if TYPE_CHECKING:
-    from systock.config import SourceSettings
+    from systock.source_settings import SourceSettings
 
 
 def versions_of(contract: CompiledTable) -> VersionTable:

@@ -17,8 +17,8 @@ from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
 from systock.etl_pipeline.silver_layer.versions import merge
 
 if TYPE_CHECKING:
-    from systock.config import SourceSettings
     from systock.etl_pipeline.bronze_layer.landing_log import Batch
+    from systock.source_settings import SourceSettings
 
 
 def conform_rows(

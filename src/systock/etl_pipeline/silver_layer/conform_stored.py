@@ -15,8 +15,8 @@ from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
 from systock.etl_pipeline.silver_layer.versions import FOREVER, content_text, listed, replace
 
 if TYPE_CHECKING:
-    from systock.config import SourceSettings
     from systock.etl_pipeline.bronze_layer.landing_log import Commit
+    from systock.source_settings import SourceSettings
 
 
 def conform_stored(

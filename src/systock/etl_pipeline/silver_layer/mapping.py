@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from systock.config import SourceSettings, TableSettings
 from systock.data_warehouse.portable_sql import parse_statements, position
 from systock.data_warehouse.table_file import TableFile
 from systock.errors import DefinitionError
+from systock.source_settings import SourceSettings, TableSettings
 
 #: Columns that every raw table has besides the source's own.
 RAW_EXTRAS = ("_file", "_row", "_extracted_at")

@@ -16,7 +16,7 @@ from systock.errors import DefinitionError
 from systock.etl_pipeline.silver_layer.mapping import RAW_EXTRAS, Mapping
 
 if TYPE_CHECKING:
-    from systock.config import SourceSettings
+    from systock.source_settings import SourceSettings
 
 #: Mapped columns carry this before their name until they are cast.
 RAW_PREFIX = "mapped_"

@@ -20,8 +20,8 @@ from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, content_text, listed, merge, replace, same
 
 if TYPE_CHECKING:
-    from systock.config import TableSettings
     from systock.etl_pipeline.bronze_layer.landing_log import Batch
+    from systock.source_settings import TableSettings
 
 #: The entity name under which the lines themselves are counted and quarantined.
 LINES = "(lines)"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from systock.config import SourceSettings
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, TableLanding, land, open_log
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
+from systock.source_settings import FileSource
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -75,10 +75,10 @@ class Project:
         return sorted(path.relative_to(self.bronze).as_posix() for path in self.bronze.glob("*/*/*"))
 
 
-def settings(known_at: str = "landing", **tables: dict[str, Any]) -> SourceSettings:
+def settings(known_at: str = "landing", **tables: dict[str, Any]) -> FileSource:
     """The settings of a source as they are read from systock.toml."""
     complete = {name: {"mode": "append", **values} for name, values in tables.items()}
     for values in complete.values():
         if values["mode"] != "append":
             values.setdefault("key", ["id"])
-    return SourceSettings.model_validate({"type": "files", "known_at": known_at, "tables": complete})
+    return FileSource.model_validate({"type": "files", "known_at": known_at, "tables": complete})

@@ -20,13 +20,13 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from systock.config import SourceSettings
+from systock.source_settings import FileSource
 from systock.etl_pipeline.bronze_layer import stage_commit
 from systock.etl_pipeline.bronze_layer.land_batches import land
 
 stage_commit.MAX_STAGED_COMMITS = 3
 tables = {"sales": {"path": "in/*", "mode": "append"}}
-source = SourceSettings.model_validate({"type": "files", "known_at": "mtime", "tables": tables})
+source = FileSource.model_validate({"type": "files", "known_at": "mtime", "tables": tables})
 print("ready", flush=True)
 land(Path(sys.argv[1]), {"pos": source}, now=datetime(2024, 6, 1, tzinfo=UTC))
 """
