@@ -58,7 +58,7 @@ class FileTable(TableSettings):
         tuple[Annotated[str, AfterValidator(values.path_inside)], ...], BeforeValidator(values.path_list)
     ] = Field(min_length=1)
     known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
-    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
     delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"
     quote: Annotated[str, AfterValidator(values.quote)] = '"'
     encoding: Annotated[str, AfterValidator(values.encoding)] = "auto"
@@ -67,6 +67,7 @@ class FileTable(TableSettings):
     header: StrictBool = True
     columns: ColumnNames = ()
     records: str = ""
+    sheet: str = ""
 
     @field_validator("columns")
     @classmethod

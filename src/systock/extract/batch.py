@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Mode = Literal["append", "changes", "full"]
-Kind = Literal["csv", "json", "jsonl", "parquet"]
+Kind = Literal["csv", "json", "jsonl", "parquet", "excel"]
 
 #: Columns that bronze adds to every raw table; a source column of that name gets a trailing underscore.
 RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at")
@@ -46,6 +46,8 @@ class TableSettings(Protocol):
     def columns(self) -> Sequence[str]: ...
     @property
     def records(self) -> str: ...
+    @property
+    def sheet(self) -> str: ...
 
 
 class SourceSettings(Protocol):
@@ -60,10 +62,25 @@ class SourceSettings(Protocol):
 
 
 @dataclass(frozen=True)
+class FoundFile:
+    """A file as it lies there now; path is relative to the project, with forward slashes.
+
+    members: of an archive, the patterns of the members that are meant. archive: of a member, the file that holds it.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+    members: tuple[str, ...] = ()
+    archive: FoundFile | None = None
+
+
+@dataclass(frozen=True)
 class FileVersion:
     """One version of one file, read for one table of a source.
 
-    path: relative to the project, with forward slashes.
+    path: relative to the project, with forward slashes; of a member of an archive that of the archive goes before.
+    archive: the file that holds it, if it is a member of one.
     extracted_at: the stated instant if there is one, else the file's modification time (UTC).
     known_at: the stated instant at which it became known; None = when it lands.
     """
@@ -76,13 +93,15 @@ class FileVersion:
     modified_ns: int
     extracted_at: datetime
     known_at: datetime | None
+    archive: FoundFile | None = None
 
 
 @dataclass(frozen=True)
 class SeenFile:
     """Size and modification time a file had when the log last dealt with it.
 
-    refused_with: the settings a refused file was read with: it is tried again when they change; None = it landed.
+    refused_with: the settings a refused file (or an archive, whose members are judged each) was read with: it is looked
+    at again when they change; None = it landed.
     """
 
     size: int
@@ -119,6 +138,8 @@ class Listing:
     unmatched: table settings (dotted names) whose patterns match no file at all.
     gone: table and path of refused files that are no longer there.
     future: pending files that count as taken now, as their modification time lies in the future.
+    archives: archives that were opened, each as a version of its own, with the settings under which its members are
+    judged: once they are dealt with, it need not be opened again.
     """
 
     pending: list[FileVersion] = field(default_factory=list)
@@ -128,6 +149,7 @@ class Listing:
     unmatched: list[str] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
+    archives: list[tuple[FileVersion, str]] = field(default_factory=list)
 
 
 class FileReader(Protocol):

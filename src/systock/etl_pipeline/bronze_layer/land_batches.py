@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
@@ -23,7 +24,7 @@ from systock.extract.batch import (
     SourceSettings,
     TableSettings,
 )
-from systock.extract.extract_files import known_at_setting, list_files, read_file, settings_text
+from systock.extract.extract_files import known_at_setting, list_files, local_file, read_file, settings_text
 from systock.extract.text_stream import confirm
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class _Landing:
         self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
         self._summary = LandingSummary()
         self._done = self._bytes = 0
+        # Archives of which a member waits for a later run.
+        self._left: set[tuple[str, str, str]] = set()
         self._stage = Stage(log, self._clock)
 
     def _clock(self) -> datetime:
@@ -125,7 +128,8 @@ class _Landing:
     ) -> LandingSummary:
         listing = self._list(timezone)
         if between:
-            listing.pending = stated_between(listing.pending, between)
+            every, listing.pending = listing.pending, stated_between(listing.pending, between)
+            self._left.update(_archive_of(version) for version in set(every).difference(listing.pending))
         self._stage.recover()
         for version, error in listing.rejected:
             self._reject(version, error)
@@ -152,6 +156,9 @@ class _Landing:
                 for read in answer.read:
                     self._take_pulled(read)
             self._stage.close_commit(None)
+            for archive, settings in listing.archives:
+                if (archive.source, archive.table, archive.path) not in self._left:
+                    self._stage.opened(archive, settings)
             self._stage.write()
         self._summary.commits = self._stage.written
         return self._summary
@@ -186,6 +193,7 @@ class _Landing:
             listing = list_files(name, source, self._project_dir, seen, self._clock(), timezone=timezone)
             whole.pending += listing.pending
             whole.rejected += listing.rejected
+            whole.archives += listing.archives
             self._summary.unchanged += listing.unchanged
             self._summary.unmatched += listing.unmatched
             self._summary.future += dict.fromkeys(listing.future)
@@ -198,30 +206,34 @@ class _Landing:
     def _take(self, version: FileVersion) -> None:
         settings = self._sources[version.source].tables[version.table]
         try:
-            try:
-                reader = read_file(version, settings, self._project_dir)
-                batch = self._stage.add(_file_extraction(version, reader))
-            except FileRejected:
-                # A file that changes while it is read may look broken, and is not.
-                confirm(version, self._project_dir / version.path)
-                raise
+            aside = self._stage.aside
+            with storage_errors(aside), local_file(version, self._project_dir, aside) as file:
+                try:
+                    readers = read_file(version, settings, file)
+                    batches = [self._stage.add(_file_extraction(version, path, reader)) for path, reader in readers]
+                except FileRejected:
+                    # A file that changes while it is read may look broken, and is not.
+                    confirm(version, file)
+                    raise
         except FileChanging:
+            self._left.add(_archive_of(version))
             self._wait(version.source, version.table, version.path)
         except FileRejected as error:
             self._reject(version, error)
         else:
             self._stage.saw(version)
-            self._count(version, batch)
+            self._count(version, [batch for batch in batches if batch is not None and batch.repeat_of is None])
 
-    def _count(self, version: FileVersion, batch: Batch | None) -> None:
+    def _count(self, version: FileVersion, batches: Sequence[Batch]) -> None:
         counts = self._summary.of(version.source, version.table)
-        if batch is None or batch.repeat_of is not None:
+        if not batches:
             counts.repeats += 1
             return
         counts.files += 1
-        counts.lines += batch.lines
-        counts.malformed += batch.malformed
-        counts.blank += batch.blank
+        for batch in batches:
+            counts.lines += batch.lines
+            counts.malformed += batch.malformed
+            counts.blank += batch.blank
 
     def _wait(self, source: str, table: str, path: str) -> None:
         self._summary.of(source, table).waiting += 1
@@ -247,14 +259,18 @@ def _no_ask_progress(source: str, table: str, rows: int, done: bool) -> None:
     pass
 
 
-def _file_extraction(version: FileVersion, reader: FileReader) -> Extraction:
+def _archive_of(version: FileVersion) -> tuple[str, str, str]:
+    return version.source, version.table, version.archive.path if version.archive else ""
+
+
+def _file_extraction(version: FileVersion, path: str, reader: FileReader) -> Extraction:
     instant = version.extracted_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return Extraction(
         source=version.source,
         table=version.table,
         mode=version.mode,
-        path=version.path,
-        position=f"{version.path}@{instant}",
+        path=path,
+        position=f"{path}@{instant}",
         extracted_at=version.extracted_at,
         reader=reader,
     )

@@ -61,7 +61,7 @@ CREATE TABLE files (
     reason TEXT,                            -- why it was refused; NULL: its batch is landed
     todo TEXT,
     seen_at INTEGER NOT NULL,
-    refused_with TEXT,                      -- the settings it was refused under
+    refused_with TEXT,                      -- the settings it was refused under; of an archive, that its members were judged by
     PRIMARY KEY (source, table_name, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (

@@ -89,7 +89,7 @@ class Stage:
     def __init__(self, log: LandingLog, clock: Callable[[], datetime]) -> None:
         self._log, self._clock = log, clock
         self._bronze = log.path.parent
-        self._aside = self._bronze / "tmp"
+        self.aside = self._bronze / "tmp"
         last = log.last_commit()
         self._base = last.no if last else 0
         self._last_known_at = to_microseconds(last.known_at) if last else None
@@ -243,9 +243,9 @@ class Stage:
         return _part_name(batch), self._part(columns)
 
     def _part(self, columns: tuple[str, ...]) -> PartWriter:
-        with storage_errors(self._aside):
-            make_folder(self._aside)
-        return PartWriter(self._aside / f"{uuid.uuid4().hex}.parquet", columns)
+        with storage_errors(self.aside):
+            make_folder(self.aside)
+        return PartWriter(self.aside / f"{uuid.uuid4().hex}.parquet", columns)
 
     def _make_room(self, key: tuple[str, str, tuple[str, ...]]) -> None:
         """Finish the open parts of other tables, and the one unused for longest when there are many."""
@@ -257,6 +257,10 @@ class Stage:
     def saw(self, version: FileVersion) -> None:
         """The file is dealt with, as of this size and modification time."""
         self._file(version, version.size, version.modified_ns, None, None, None)
+
+    def opened(self, archive: FileVersion, settings: str) -> None:
+        """All that these settings mean of an archive is dealt with, each member as a file of its own."""
+        self._file(archive, archive.size, archive.modified_ns, None, None, settings)
 
     def refused(self, version: FileVersion, error: FileRejected, settings: str) -> None:
         """The file cannot be read; it is tried again when it or its settings change."""
@@ -283,7 +287,7 @@ class Stage:
         self._files.append(row)
 
     def forget(self, source: str, table: str, path: str) -> None:
-        """A refused file is no longer there."""
+        """A refused file, or an archive, is no longer there."""
         self._gone.append((source, table, path))
 
     def moved(self, source: str, table: str, cursor: str) -> None:
@@ -324,16 +328,16 @@ class Stage:
     def recover(self) -> None:
         """Remove what a crash left: parts that no commit refers to, and everything aside."""
         with storage_errors(self._bronze):
-            if not self._aside.exists():
+            if not self.aside.exists():
                 return
             # Only parts that a landing was about to move are ever removed: a lost log must not cost the data.
             with suppress(FileNotFoundError, ValueError):
-                names = json.loads((self._aside / _INTENT).read_text("utf-8"))
+                names = json.loads((self.aside / _INTENT).read_text("utf-8"))
                 known = self._log.parts()
                 for name in names:
                     if name not in known:
                         (self._bronze / name).unlink(missing_ok=True)
-            shutil.rmtree(self._aside)
+            shutil.rmtree(self.aside)
 
     def write(self) -> None:
         """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
@@ -348,17 +352,17 @@ class Stage:
                 self._insert(connection)
             if targets:
                 with suppress(OSError):  # It is landed; what is left here the next landing clears away.
-                    (self._aside / _INTENT).unlink()
+                    (self.aside / _INTENT).unlink()
         self.written += [draft.no for draft in self._closed]
         self._base += len(self._closed)
         self._closed, self._files, self._cursors, self._gone = [], [], [], []
         self._since = time.monotonic()
 
     def _move(self, targets: dict[str, Path]) -> None:
-        intent = self._aside / _INTENT
+        intent = self.aside / _INTENT
         intent.write_text(json.dumps(sorted(targets)), "utf-8")
         sync_file(intent)
-        sync_folder(self._aside)
+        sync_folder(self.aside)
         folders = {(self._bronze / name).parent for name in targets}
         for folder in folders:
             make_folder(folder)
@@ -379,7 +383,7 @@ class Stage:
         for draft in self._closed:
             connection.execute("INSERT INTO commits VALUES (?, ?)", (draft.no, draft.known_at))
             insert_batches(connection, draft.batches)
-        forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND reason IS NOT NULL"
+        forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND refused_with IS NOT NULL"
         connection.executemany(forgotten, self._gone)
         connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
         connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)
