@@ -189,6 +189,7 @@ class ApiTable(TableSettings):
     body: dict[str, Any] | None = None
     query: Text | None = None
     records: str = ""
+    outer: dict[str, Text] = Field(default_factory=dict)
     errors: str = ""
     pagination: Pagination | None = None
     cursor: Incremental | None = None

@@ -12,6 +12,7 @@ from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, Answer, Call, filled, value_at
 from systock.extract.api_cursor import Since
 from systock.extract.api_http import Client
+from systock.extract.api_outer import with_outer
 from systock.extract.api_pages import Place, paging
 from systock.extract.api_records import records_of
 from systock.extract.json_rows import compact
@@ -63,7 +64,11 @@ class Endpoint:
                 yield Page([], None, gone=answer.status in GONE and not fetched)
                 return
             self._raise_errors(answer)
-            records = records_of(answer.body, self._table.records)
+            records = (
+                with_outer(answer.body, self._table.records, self._table.outer)
+                if self._table.outer
+                else records_of(answer.body, self._table.records)
+            )
             if records and records == before:
                 raise self._endless("the same records come again and again")
             fetched, before = fetched + len(records), records
