@@ -55,7 +55,7 @@ def _cells(file: SourceFile, text: str) -> Row:
 
 
 def tables(files: Iterable[SourceFile], until: int, known_at: int) -> list[SourceFile]:
-    """What each table holds at an instant after all exports of before: one line a row, by change and key.
+    """What each table holds at an instant after all exports of before: one line a row, by key.
 
     The lines are those of the exports, so that whoever noted one finds it here.
     """
@@ -77,7 +77,7 @@ def tables(files: Iterable[SourceFile], until: int, known_at: int) -> list[Sourc
     made = []
     for table, rows in held.items():
         lines = []
-        for key in sorted(rows, key=lambda key: (rows[key][0], *map(str, key))):
+        for key in sorted(rows, key=lambda key: [str(part) for part in key]):
             line = rows[key][2]
             line.fate = Fate.KEPT if line.fate is Fate.UNCHANGED else line.fate  # an extract's, that said it before
             lines.append(line)
