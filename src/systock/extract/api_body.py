@@ -73,7 +73,7 @@ def decoded(headers: dict[str, str], data: bytes) -> Any:
     except json.JSONDecodeError as error:
         cut = "is cut off" if error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg else "is no JSON"
         raise Again(
-            SourceError(f"the answer {cut}: {error.msg}, at character {error.pos + 1:,} of {len(text):,}", todo=LATER)
+            SourceError(f"the answer {cut}: {error.msg}, after {error.pos:,} of {len(text):,} characters", todo=LATER)
         ) from None
 
 

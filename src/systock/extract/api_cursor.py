@@ -75,14 +75,13 @@ class Since:
                 todo="Correct cursor.column of the table: a field that every record has.",
             )
         text = json.dumps([(name, value_text(record[name])) for name in sorted(record)]).encode()
-        return Mark(value_text(found), base64.b85encode(blake2b(text, digest_size=12).digest()).decode())
+        return Mark(value_text(found), base64.b64encode(blake2b(text, digest_size=12).digest()).decode())
 
     def take(self, mark: Mark) -> bool:
         """Whether a record is new."""
         if mark.value is not None:
-            if not self._style:
-                self._style = _style(mark.value)
             value = self._value(mark.value)
+            self._style = self._style or _style(mark.value)
             if self._lowest is not None and value < self._lowest:
                 return False
             if self._span and value > self._span[1]:

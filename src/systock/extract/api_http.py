@@ -220,7 +220,8 @@ class Client:
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         parts, size = [], 0
-        for part in response.stream(_CHUNK):
+        # read1 takes what is there: an answer that drips is seen to do so.
+        while part := response.read1(_CHUNK):
             parts.append(part)
             size += len(part)
             if size > self._limit:
@@ -253,7 +254,7 @@ class Client:
             what, kind = f"{host} cannot be reached", Unreachable
         elif isinstance(reason, urllib3.exceptions.ReadTimeoutError):
             what = f"{host} did not answer within {self._timeout:g} seconds"
-        elif isinstance(reason, urllib3.exceptions.IncompleteRead):
+        elif "IncompleteRead" in text:
             what = "the answer was cut off"
         else:
             what = f"the exchange with {host} broke off"

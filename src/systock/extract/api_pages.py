@@ -135,7 +135,8 @@ class _NextUrl(_Way):
             return None
         if not isinstance(found, str) or isinstance(found, Number):
             raise _lost("next", self._settings.next, f"{value_text(found)} is no address")
-        return urljoin(answer.url, str(found))
+        following: str = urljoin(answer.url, str(found))
+        return following
 
 
 class _LinkHeader(_NextUrl):

@@ -94,7 +94,8 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.unlink()
 
     def _entries(self) -> Iterator[dict[str, Any]]:
         """All whole entries; where they end is known then."""
