@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 _STATE = ".systock"
 _MANIFEST = "demo.json"
 _SHOWN = 4
+#: What an API's faults are called, one of each.
+_FAILED = {
+    "edges": "doubled record", "errors": "server error", "limits": "rate limit", "refusals": "refused token",
+    "resets": "reset", "slow": "slow answer",
+}  # fmt: skip
+#: How often each of them comes at most: after each one waits.
+_MOST = 2
 #: What stands beside the files of a demo and can be made from them again.
 _MADE_BY_RUNS = ("warehouse.duckdb", ".warehouse.duckdb.new")
 
@@ -86,7 +94,8 @@ def _web_shop(directory: Path, faults: str, port: int) -> AbstractContextManager
     """The web shop's API, for as long as the run takes."""
     from systock.simulator.shop_api import ShopApi, ShopFaults
 
-    return ShopApi(directory, ShopFaults.asked("all" if faults == "all" else "none"), port).serving()
+    wrong = ShopFaults.asked("all" if faults == "all" else "none")
+    return ShopApi(directory, replace(wrong, most=_MOST), port).serving()
 
 
 @contextmanager
@@ -246,8 +255,8 @@ def _report(
     there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
     yield f"  Held       {there} of the ERP's database and the shop's API{put_in}"
     if shop.given:
-        told = ", ".join(f"{count} {name}" for name, count in sorted(shop.given.items()))
-        yield f"  Asked      the API failed on purpose: {told}"
+        failed = ", ".join(counted(count, _FAILED[name]) for name, count in sorted(shop.given.items()))
+        yield f"  Asked      an API that failed on purpose: {failed}"
     totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
     unread = len(summary.rejected)
     yield (
@@ -276,6 +285,8 @@ def _report(
         yield typer.style(text, fg="red", bold=True) + _times(seconds)
     yield ""
     yield from _suggestions(directory)
+    port = shop.server_address[1]
+    yield f"  {_command()} simulate {shlex.quote(str(directory))} --serve --port {port}    the web shop again, for another run"
 
 
 def _times(seconds: Mapping[str, float]) -> str:
@@ -318,7 +329,7 @@ def _said(value: Any) -> str:
 def _suggestions(directory: Path) -> Iterable[str]:
     here = f"--project {shlex.quote(str(directory))}"
     systock = _command()
-    yield "Three things to try:"
+    yield "To try:"
     yield f'  {systock} query {here} "SELECT business_date, location_name, net_amount, margin_ratio'
     yield '      FROM serve.sales_daily ORDER BY business_date DESC, location_name LIMIT 10"'
     yield f"  {systock} quarantine list {here}     what was set aside, where and why"

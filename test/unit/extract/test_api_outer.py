@@ -42,7 +42,7 @@ def test_what_is_no_object_stays_for_others_to_judge() -> None:
 
 
 def test_a_path_that_leads_nowhere_is_an_error_and_an_empty_list_is_none() -> None:
-    with pytest.raises(SourceError, match="'lines.x' leads nowhere; there are: shop, orders"):
+    with pytest.raises(SourceError, match=r"'lines\.x' leads nowhere; there are: shop, orders"):
         with_outer(BODY, "lines.x", {"of": "orders.id"})
     assert with_outer({"orders": []}, "orders.lines", {"of": "orders.id"}) == []
     assert with_outer({"orders": None}, "orders.lines", {"of": "orders.id"}) == []
