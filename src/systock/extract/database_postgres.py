@@ -29,6 +29,13 @@ _SETTLED = {
     "42": "Correct the table, its columns or the query in the settings.",
     "22": "Correct cursor or query in the settings: the column's type may have changed.",
 }
+#: What has no code, but says so.
+_WORDS = {
+    "password authentication failed": "28P01",
+    "FATAL: database": "3D000",
+    "does not exist": "42P01",
+    "canceling statement": "57014",
+}
 _PASSING = ("08", "40", "53", "55P03", "57")
 
 
@@ -52,9 +59,10 @@ class PostgresDatabase(Database):
         given = url.partition("?")[2]
         added = urlencode({name: value for name, value in waits.items() if f"{name}=" not in given})
         with _errors():
-            self._connection = driver.connect(f"{url}{'&' if given else '?'}{added}")
+            # The driver's own transactions know no way back to a savepoint: these are plain statements.
+            self._connection = driver.connect(f"{url}{'&' if given else '?'}{added}", autocommit=True)
             try:
-                self._execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 for name, value in {**_SESSION, "lock_timeout": str(seconds * 1000)}.items():
                     self._execute(f"SET LOCAL {name} = '{value}'")
             except BaseException:
@@ -84,7 +92,7 @@ class PostgresDatabase(Database):
     def columns(self, relation: str) -> list[Column]:
         with self._asked(f"SELECT * FROM {relation} LIMIT 0") as cursor:
             schema = cursor.fetch_arrow_table().schema
-        return [Column(field.name, _text(self.quoted(field.name), field.type)) for field in schema]
+        return [Column(field.name, _text(self.quoted(field.name), field)) for field in schema]
 
     def batches(self, columns: Sequence[Column], rest: str) -> Iterator[pa.RecordBatch]:
         names = [column.name for column in columns]
@@ -105,15 +113,16 @@ def _select(columns: Sequence[Column], rest: str) -> str:
     return f"SELECT {', '.join(column.text for column in columns)} {rest}"
 
 
-def _text(name: str, kind: pa.DataType) -> str:
-    """SQL that says a column as text; what Arrow takes it for tells its type."""
+def _text(name: str, field: pa.Field) -> str:
+    """SQL that says a column as text: lists and records as JSON; bytes stay bytes."""
     import pyarrow as pa
 
-    if pa.types.is_binary(kind):
+    kind = (field.metadata or {}).get(b"POSTGRESQL:type")
+    if kind == b"bytea":
         return name
-    if "type_name=money" in str(kind):
+    if kind == b"money":
         return f"{name}::numeric::text"
-    return f"to_json({name})::text" if pa.types.is_nested(kind) else f"{name}::text"
+    return f"to_json({name})::text" if pa.types.is_nested(field.type) else f"{name}::text"
 
 
 @contextmanager
@@ -122,16 +131,12 @@ def _errors() -> Iterator[None]:
 
     try:
         yield
-    except adbc.Error as error:
-        state = error.sqlstate or ""
+    except (adbc.Error, OSError) as error:  # what fails while rows come is an OSError, and has no code
+        state = getattr(error, "sqlstate", None) or ""
         text = " ".join(str(error).split())
-        passing = state.startswith(_PASSING)
-        todo = next((todo for start, todo in _SETTLED.items() if state.startswith(start) and not passing), None)
-        if todo is None and "password authentication failed" in text:
-            todo = _SETTLED["28"]
-        if todo is None and 'database "' in text and "does not exist" in text:
-            todo = _SETTLED["3D"]
-        if passing or (todo is None and (not state or isinstance(error, adbc.OperationalError))):
+        known = state or next((state for words, state in _WORDS.items() if words in text), "")
+        todo = next((todo for start, todo in _SETTLED.items() if known.startswith(start)), None)
+        if known.startswith(_PASSING) or (not known and "ERROR: " not in text):
             raise DatabaseUnreachable(
                 f"the server did not answer, or hung up: {text}",
                 todo="See whether it runs and may be reached, then run again.",
