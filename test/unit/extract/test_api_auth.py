@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from api_server import Reply, Request, Server, extract, ids, orders, serve, source
 from systock.extract.api_auth import AuthRefused
-
-from .api_server import Reply, Request, Server, extract, ids, orders, serve, source
 
 SECRET = "s3cr3t/+?é"
 PAGES = {"type": "page", "size_param": "size"}

@@ -10,11 +10,10 @@ from unittest.mock import patch
 
 import pytest
 
+from api_server import Delivered, Reply, Request, extract, ids, serve, source
 from systock.api_settings import Incremental
 from systock.errors import SourceError
 from systock.extract.api_cursor import Since
-
-from .api_server import Delivered, Reply, Request, extract, ids, serve, source
 
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from .api_server import Delivered, Reply, Request, extract, ids, orders, serve, source
+from api_server import FAULTS, Delivered, Reply, Request, extract, ids, orders, serve, source
 
 PAGES = {"type": "page"}
 
@@ -22,20 +22,6 @@ PAGES = {"type": "page"}
 def paged(request: Request) -> Reply:
     page = request.number("page")
     return Reply([{"id": page}] if page < 5 else [])
-
-
-FAULTS = {
-    "a fault of the API": lambda reply: Reply({"message": "sorry"}, 500),
-    "a gateway": lambda reply: Reply(b"<html><title>Bad Gateway</title></html>", 502, {"Content-Type": "text/html"}),
-    "a reset": lambda reply: Reply(fault="reset"),
-    "a body that is cut": lambda reply: Reply(reply.body, fault="cut"),
-    "JSON that is cut": lambda reply: Reply(reply.data[:-1]),
-    "no body at all": lambda reply: Reply(b""),
-    "a web page": lambda reply: Reply(b"<html><title>Log in</title></html>", headers={"Content-Type": "text/html"}),
-    "too many requests": lambda reply: Reply({}, 429, {"Retry-After": "7"}),
-    "bytes that are no text": lambda reply: Reply(b'[{"id": "\xff"}]'),
-    "broken compression": lambda reply: Reply(b"\x1f\x8b????", headers={"Content-Encoding": "gzip"}),
-}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .api_server import Reply, Request, extract, ids, orders, serve, source
+from api_server import Reply, Request, extract, ids, orders, serve, source
 
 ALL = orders(23)
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pyarrow as pa
 import pytest
 
-from .api_server import Reply, Request, Server, extract, ids, serve, source
+from api_server import Reply, Request, Server, extract, ids, serve, source
 
 PAGES = {"type": "page"}
 PAGE_SIZE = 3

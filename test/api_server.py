@@ -57,6 +57,20 @@ class Reply:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+#: What may become of a good answer, such that the next attempt may be better.
+FAULTS: dict[str, Callable[[Reply], Reply]] = {
+    "a fault of the API": lambda reply: Reply({"message": "sorry"}, 500),
+    "a gateway": lambda reply: Reply(b"<html><title>Bad Gateway</title></html>", 502, {"Content-Type": "text/html"}),
+    "a reset": lambda reply: Reply(fault="reset"),
+    "a body that is cut": lambda reply: Reply(reply.body, fault="cut"),
+    "JSON that is cut": lambda reply: Reply(reply.data[:-1]),
+    "no body at all": lambda reply: Reply(b""),
+    "a web page": lambda reply: Reply(b"<html><title>Log in</title></html>", headers={"Content-Type": "text/html"}),
+    "too many requests": lambda reply: Reply({}, 429, {"Retry-After": "7"}),
+    "bytes that are no text": lambda reply: Reply(b'[{"id": "\xff"}]'),
+    "broken compression": lambda reply: Reply(b"\x1f\x8b????", headers={"Content-Encoding": "gzip"}),
+}
+
 Respond = Callable[[Request], Reply | Iterator[bytes]]
 
 
