@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from systock.errors import BusyError, StorageError
-from systock.etl_pipeline.bronze_layer import stage_commit
+from systock.etl_pipeline.bronze_layer import landing_log, stage_commit
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, open_log, store_rows
 from systock.etl_pipeline.bronze_layer.landing_log import Commit
 
@@ -376,13 +376,6 @@ def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path, change: str)
         assert project.counts().lines == 2
 
 
-def test_sources_of_other_types_are_left_alone(tmp_path: Path) -> None:
-    project = Project(tmp_path)
-    project.write("a.csv", "id\n1\n")
-    project.source = project.source.model_copy(update={"type": "database"})
-    assert project.land().tables == {}
-
-
 # the disk
 
 
@@ -418,7 +411,7 @@ def test_a_refusal_of_the_log_stops_the_landing(tmp_path: Path, code: int, what:
     project.write("a.csv", "id\n1\n")
     error = sqlite3.OperationalError("refused")
     error.sqlite_errorcode = code
-    with patch.object(stage_commit, "_column_set", side_effect=error), pytest.raises(StorageError) as caught:
+    with patch.object(landing_log, "_column_set", side_effect=error), pytest.raises(StorageError) as caught:
         project.land()
     assert what in caught.value.what
     assert (project.batches(), project.parts()) == ([], [])
@@ -532,7 +525,7 @@ def test_cursors_move_with_the_batches(tmp_path: Path) -> None:
     assert log.cursor("systock", "stock_state") is None
     store_rows(log, [snapshot("1", pa.table({"id": [1]}), cursor="100")], now=NOW)
     assert log.cursor("systock", "stock_state") == "100"
-    with patch.object(stage_commit, "_column_set", side_effect=ZeroDivisionError), pytest.raises(ZeroDivisionError):
+    with patch.object(landing_log, "_column_set", side_effect=ZeroDivisionError), pytest.raises(ZeroDivisionError):
         store_rows(log, [snapshot("2", pa.table({"id": [2]}), cursor="200")], now=NOW)
     assert log.cursor("systock", "stock_state") == "100"
     assert len(log.batches()) == 1
