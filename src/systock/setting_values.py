@@ -113,6 +113,42 @@ def one_or_several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def file_path(value: str) -> str:
+    """A path or pattern of files: inside the project, or an address such as s3://bucket/prefix/*.csv."""
+    if "://" not in value:
+        return path_inside(value)
+    scheme, _, rest = value.partition("://")
+    valid = "'s3://bucket/prefix/*.csv' or 'sftp://user@host:22/folder/*.csv'"
+    if scheme not in ("s3", "sftp"):
+        raise ValueError(f"{scheme}:// is not read: give a path inside the project, {valid}")
+    if not re.fullmatch(r"[^/@:]+" if scheme == "s3" else r"([^/@:]+@)?[^/@:]+(:[0-9]{1,5})?", rest.partition("/")[0]):
+        raise ValueError(f"is not an address: {valid}; a password has its place in [sources.<source>.remote]")
+    if (
+        not rest.partition("/")[2]
+        or rest.endswith("/")
+        or ".." in rest.split("/")
+        or any(ord(sign) < 32 for sign in rest)
+    ):
+        raise ValueError(f"{value!r} names no file: {valid}")
+    return value
+
+
+def http_url(value: str) -> str:
+    """An http(s) address, or none."""
+    if value and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+        raise ValueError("is not an address such as 'https://storage.example.com' (keys have their own settings)")
+    return value
+
+
+def host_key(value: str) -> str:
+    """The public key of an SSH server, as known_hosts has it behind the host's name; or none."""
+    if value and not re.fullmatch(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]{40,}", value):
+        raise ValueError(
+            f"{value!r} is not a host key: kind and key, such as 'ssh-ed25519 AAAA…' (see 'ssh-keyscan HOST')"
+        )
+    return value
+
+
 def path_inside(value: str) -> str:
     """A path or pattern of files inside the project."""
     path = PurePosixPath(value)

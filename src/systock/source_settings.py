@@ -59,9 +59,9 @@ class TableSettings(Section):
 class FileTable(TableSettings):
     """Which files hold one raw table, how they follow each other, how they read."""
 
-    path: Annotated[
-        tuple[Annotated[str, AfterValidator(values.path_inside)], ...], BeforeValidator(values.path_list)
-    ] = Field(min_length=1)
+    path: Annotated[tuple[Annotated[str, AfterValidator(values.file_path)], ...], BeforeValidator(values.path_list)] = (
+        Field(min_length=1)
+    )
     known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
     format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
     delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"
@@ -73,6 +73,15 @@ class FileTable(TableSettings):
     columns: ColumnNames = ()
     records: str = ""
     sheet: str = ""
+
+    @field_validator("sheet")
+    @classmethod
+    def _sheet_of_workbook(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("format") not in ("excel", "auto", None):
+            raise ValueError(f"{value!r} only makes sense for format = 'excel', not '{info.data['format']}'")
+        if any(sign in value for sign in "*?[") and info.data.get("mode") == "full":
+            raise ValueError(f"{value!r} may mean several sheets, and in mode = 'full' each batch is the whole table")
+        return value
 
     @field_validator("columns")
     @classmethod
@@ -183,10 +192,33 @@ class SourceSettings(Section):
         return {**self.model_dump(mode="json", exclude={*asks, "tables"}), "tables": tables}
 
 
+class RemoteSettings(Section):
+    """[sources.<source>.remote]: how s3:// and sftp:// paths are reached."""
+
+    timeout: Duration = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+    endpoint_url: Annotated[str, AfterValidator(values.http_url)] = ""
+    region: str = ""
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    anonymous: StrictBool = False
+    password: SecretStr | None = None
+    private_key: str = ""
+    passphrase: SecretStr | None = None
+    host_key: Annotated[str, AfterValidator(values.host_key)] = ""
+
+    @field_validator("secret_key")
+    @classmethod
+    def _both_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("access_key") is None):
+            raise ValueError("goes with access_key: give both, or none for what the environment has")
+        return value
+
+
 class FileSource(SourceSettings):
-    """A folder into which a system exports files."""
+    """A folder into which a system exports files, here or on another machine."""
 
     type: Literal["files"]
+    remote: RemoteSettings = Field(default_factory=RemoteSettings)
     known_at: Annotated[str, AfterValidator(values.known_at)] = "landing"
     tables: dict[ObjectName, FileTable] = Field(min_length=1)
 
@@ -195,8 +227,8 @@ class FileSource(SourceSettings):
         return self.tables[table].known_at or self.known_at
 
     def figures(self) -> dict[str, Any]:
-        """All but when it runs."""
-        return self.model_dump(mode="json", exclude={"schedule", "fresh_within"})
+        """All but when it runs and how it is reached."""
+        return self.model_dump(mode="json", exclude={"schedule", "fresh_within", "remote"})
 
 
 class DatabaseSource(SourceSettings):

@@ -293,7 +293,24 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, monkeypatch: 
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.definition_text()}"
     assert "hunter2" not in shown
     assert "hunter2" not in refusal(tmp_path, DATABASE.replace("sqlite:///x", "mysq://u:${SHOP_DB}/hunter2@h/d"))
-    assert "notify.urls, sources.<source>.url" in refusal(tmp_path, DATABASE + 'table = "${SHOP_DB}"')
+    assert ", sources.<source>.url" in refusal(tmp_path, DATABASE + 'table = "${SHOP_DB}"')
+
+
+def test_the_secrets_of_remote_files_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "hunter2")
+    remote = '[sources.pos.remote]\npassword = "${SHOP_KEY}"\naccess_key = "${SHOP_KEY}"\nsecret_key = "x${SHOP_KEY}"\n'
+    tables = '[sources.pos]\ntype = "files"\n[sources.pos.tables.a]\npath = "s3://bucket/*.csv"\nmode = "append"\n'
+    settings = load(tmp_path, MINIMAL + tables + remote)
+    assert settings.sources["pos"].remote.secret_key.get_secret_value() == "xhunter2"
+    assert "hunter2" not in f"{settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    # Where files lie is part of the definitions, how they are reached is not.
+    plain = load(tmp_path, MINIMAL + tables)
+    assert settings.definition_text() == plain.definition_text() and "bucket" in plain.definition_text()
+    for wrong in ('secret_key = "${SHOP_KEY}"', 'endpoint_url = "https://a:${SHOP_KEY}@host"', 'host_key = "x"'):
+        assert "hunter2" not in refusal(tmp_path, MINIMAL + tables + f"[sources.pos.remote]\n{wrong}\n")
+    full = 'sheet = "S*"\nmode = "full"\nkey = ["id"]\n'
+    assert "several sheets" in refusal(tmp_path, MINIMAL + tables.replace('mode = "append"\n', full))
+    assert "format = 'excel'" in refusal(tmp_path, MINIMAL + tables + 'sheet = "S"\nformat = "csv"\n')
 
 
 def test_how_a_database_is_asked_is_no_definition(tmp_path: Path) -> None:

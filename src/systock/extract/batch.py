@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from systock.errors import SourceError
@@ -50,6 +50,37 @@ class TableSettings(Protocol):
     def sheet(self) -> str: ...
 
 
+class Secret(Protocol):
+    """A value that is not shown."""
+
+    def get_secret_value(self) -> str: ...
+
+
+class RemoteSettings(Protocol):
+    """How a source's remote paths are reached (`[sources.<source>.remote]`)."""
+
+    @property
+    def timeout(self) -> timedelta: ...
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def access_key(self) -> Secret | None: ...
+    @property
+    def secret_key(self) -> Secret | None: ...
+    @property
+    def anonymous(self) -> bool: ...
+    @property
+    def password(self) -> Secret | None: ...
+    @property
+    def private_key(self) -> str: ...
+    @property
+    def passphrase(self) -> Secret | None: ...
+    @property
+    def host_key(self) -> str: ...
+
+
 class SourceSettings(Protocol):
     """What extraction needs to know of one source (`[sources.<source>]`)."""
 
@@ -58,12 +89,14 @@ class SourceSettings(Protocol):
     @property
     def known_at(self) -> str: ...
     @property
+    def remote(self) -> RemoteSettings: ...
+    @property
     def tables(self) -> Mapping[str, TableSettings]: ...
 
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file as it lies there now; path is relative to the project, with forward slashes.
+    """A file as it lies there now; path is relative to the project, with forward slashes, or the address of a remote file.
 
     members: of an archive, the patterns of the members that are meant. archive: of a member, the file that holds it.
     """
@@ -79,7 +112,8 @@ class FoundFile:
 class FileVersion:
     """One version of one file, read for one table of a source.
 
-    path: relative to the project, with forward slashes; of a member of an archive that of the archive goes before.
+    path: relative to the project, with forward slashes, or the address of a remote file; of a member of an archive that
+    of the archive goes before.
     archive: the file that holds it, if it is a member of one.
     extracted_at: the stated instant if there is one, else the file's modification time (UTC).
     known_at: the stated instant at which it became known; None = when it lands.

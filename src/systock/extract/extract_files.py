@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -25,9 +23,8 @@ from systock.extract.batch import (
     SourceSettings,
     TableSettings,
 )
-from systock.extract.find_files import find_files
 from systock.extract.known_at import from_nanoseconds, stated_instant
-from systock.extract.text_stream import reading
+from systock.extract.source_files import SourceFiles
 
 #: A file modified less than this long ago may still be being written.
 SETTLE_SECONDS = 1.0
@@ -62,9 +59,7 @@ def known_at_setting(source: SourceSettings, table: str) -> str:
 
 
 def list_files(
-    source_name: str,
-    source_settings: SourceSettings,
-    project_dir: Path,
+    files: SourceFiles,
     seen: Mapping[tuple[str, str], SeenFile],
     now: datetime,
     *,
@@ -82,11 +77,12 @@ def list_files(
     several such files in the order of their modification times.
     """
     listing = Listing()
+    source_name, source_settings = files.name, files.settings
     fresh: list[tuple[str, FoundFile]] = []
     there: dict[str, set[str]] = {}
     for table, settings in source_settings.tables.items():
         setting = f"sources.{source_name}.tables.{table}.path"
-        found = find_files(settings.path, project_dir, setting)
+        found = files.find(table)
         if not found:
             listing.unmatched.append(setting)
         there[table] = {file.path for file in found}
@@ -101,12 +97,12 @@ def list_files(
             else:
                 listing.unchanged += 1
     settled: list[tuple[str, FoundFile]] = []
-    for table, file in _settled(fresh, project_dir, listing, clock, sleep):
+    for table, file in _settled(fresh, files, listing, clock, sleep):
         if not file.members:
             settled.append((table, file))
             continue
         text = settings_text(source_settings.tables[table], known_at_setting(source_settings, table))
-        members = _opened(listing, source_name, source_settings, table, file, project_dir, timezone)
+        members = _opened(listing, files, table, file, timezone)
         there[table].update(member.path for member in members)
         for member in members:
             if _is_unchanged(seen.get((table, member.path)), member, text):
@@ -137,24 +133,15 @@ def _archive_text(text: str, archive: FoundFile) -> str:
     return json.dumps([text, *archive.members])
 
 
-def _opened(
-    listing: Listing,
-    source_name: str,
-    source: SourceSettings,
-    table: str,
-    archive: FoundFile,
-    project_dir: Path,
-    timezone: str,
-) -> list[FoundFile]:
+def _opened(listing: Listing, files: SourceFiles, table: str, archive: FoundFile, timezone: str) -> list[FoundFile]:
     """The members of an archive that are meant; an archive that is refused has none."""
-    from systock.extract.zip_archive import members
-
-    modified_at = from_nanoseconds(archive.modified_ns)
-    mode = source.tables[table].mode
-    version = FileVersion(source_name, table, mode, archive.path, archive.size, archive.modified_ns, modified_at, None)
+    source = files.settings
+    version = FileVersion(
+        files.name, table, source.tables[table].mode, archive.path, archive.size, archive.modified_ns,
+        from_nanoseconds(archive.modified_ns), None,
+    )  # fmt: skip
     try:
-        with reading(archive.path), open(project_dir / archive.path, "rb") as stored:
-            found = members(archive, stored, timezone)
+        found = files.members(archive, timezone)
     except FileRejected as error:
         listing.rejected.append((version, error))
         return []
@@ -168,7 +155,7 @@ def _opened(
 
 def _settled(
     fresh: list[tuple[str, FoundFile]],
-    project_dir: Path,
+    files: SourceFiles,
     listing: Listing,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
@@ -184,15 +171,9 @@ def _settled(
     sleep(min(longest, SETTLE_SECONDS))
     settled = []
     for wait, (table, file) in zip(waits, fresh, strict=True):
-        if wait > 0:
-            try:
-                status = os.stat(project_dir / file.path)
-                changed = (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns)
-            except OSError:
-                changed = True
-            if changed:
-                listing.waiting.append((table, file.path))
-                continue
+        if wait > 0 and not files.is_still(file):
+            listing.waiting.append((table, file.path))
+            continue
         settled.append((table, file))
     return settled
 
@@ -246,25 +227,6 @@ def _modified_at(file: FoundFile) -> datetime:
 
 def _is_text(path: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
-
-
-@contextmanager
-def local_file(version: FileVersion, project_dir: Path, spool: Path) -> Iterator[Path]:
-    """A version as a file of its own: as it lies in the project, or for so long a copy in the folder `spool`."""
-    archive = version.archive
-    if archive is None:
-        yield project_dir / version.path
-        return
-    from systock.extract.zip_archive import unpack
-
-    spool.mkdir(parents=True, exist_ok=True)
-    copy = spool / uuid.uuid4().hex
-    try:
-        with reading(version.path):
-            unpack(version, archive, project_dir / archive.path, copy)
-        yield copy
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def read_file(version: FileVersion, table_settings: TableSettings, file: Path) -> list[tuple[str, FileReader]]:

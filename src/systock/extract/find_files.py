@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import translate
 from pathlib import Path
@@ -23,7 +23,7 @@ ARCHIVE_SUFFIX = ".zip"
 def find_files(patterns: str | Sequence[str], project_dir: Path, setting: str) -> list[FoundFile]:
     """All files that one of the patterns names, by path; `**` stands for any folders, and does not follow links."""
     root = os.path.realpath(project_dir)
-    found: dict[str, FoundFile] = {}
+    found: list[FoundFile] = []
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
         parts = pattern.split("/")
         if pattern.startswith(("/", "~")) or "\\" in pattern or ".." in parts or re.match(r"[A-Za-z]:", pattern):
@@ -33,10 +33,17 @@ def find_files(patterns: str | Sequence[str], project_dir: Path, setting: str) -
                 todo="give a path relative to the project, and copy the files into it",
             )
         parts = [part for part in parts if part not in ("", ".")]
-        for entry in _walk(root, "", parts, root, setting):
-            before = found.setdefault(entry.path, entry)
-            found[entry.path] = replace(before, members=tuple(dict.fromkeys(before.members + entry.members)))
-    return [found[path] for path in sorted(found)]
+        found += _walk(root, "", parts, root, setting)
+    return merged(found)
+
+
+def merged(found: Iterable[FoundFile]) -> list[FoundFile]:
+    """Each file once, by path; of an archive the members that any of the patterns means."""
+    by_path: dict[str, FoundFile] = {}
+    for file in found:
+        before = by_path.setdefault(file.path, file)
+        by_path[file.path] = replace(before, members=tuple(dict.fromkeys(before.members + file.members)))
+    return [by_path[path] for path in sorted(by_path)]
 
 
 def _walk(folder: str, path: str, parts: list[str], root: str, setting: str) -> Iterator[FoundFile]:
@@ -48,7 +55,7 @@ def _walk(folder: str, path: str, parts: list[str], root: str, setting: str) -> 
         yield from _walk(folder, path, rest or ["*"], root, setting)
         matches: Callable[[str], object] = _always
     else:
-        matches = _test(head)
+        matches = name_test(head)
     try:
         with os.scandir(folder) as scan:
             entries = [entry for entry in scan if not entry.name.startswith(".") and matches(entry.name)]
@@ -93,10 +100,10 @@ def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
         return not parts and not names
     if parts[0] == "**":
         return _matches(names, parts[1:] or ["*"]) or _matches(names[1:], parts)
-    return bool(_test(parts[0])(names[0])) and _matches(names[1:], parts[1:])
+    return bool(name_test(parts[0])(names[0])) and _matches(names[1:], parts[1:])
 
 
-def _test(part: str) -> Callable[[str], object]:
+def name_test(part: str) -> Callable[[str], object]:
     """Whether a name is one that a part of a pattern means."""
     return re.compile(translate(part)).match if any(sign in part for sign in "*?[") else part.__eq__
 

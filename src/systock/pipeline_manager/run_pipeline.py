@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -305,9 +305,11 @@ def remove_file(path: Path) -> None:
 def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) -> RunSummary:
     """What a run would do: the files it would land, the commits it would take in, how each table would be refreshed."""
     from datetime import UTC, datetime
+    from tempfile import TemporaryDirectory
 
     from systock.etl_pipeline.bronze_layer.land_batches import stated_between
     from systock.extract.extract_files import list_files
+    from systock.extract.source_files import SourceFiles
 
     definitions = Definitions(place.project_dir, place.settings)
     definitions.check()
@@ -321,9 +323,13 @@ def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) ->
                 for table in settings.tables
             ]  # fmt: skip
             continue
-        listing = list_files(
-            source, settings, place.project_dir, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
-        )  # fmt: skip
+        with (
+            TemporaryDirectory() as spool,
+            closing(SourceFiles(source, settings, place.project_dir, Path(spool))) as found,
+        ):
+            listing = list_files(
+                found, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
+            )  # fmt: skip
         pending = stated_between(listing.pending, extent.span) if extent.span else listing.pending
         for table in settings.tables:
             files = [version.path for version in pending if version.table == table]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from systock.simulator import erp, erp_papers
 from systock.simulator.delivery import (
     ERP_LOCATIONS,
     ERP_MOVEMENTS,
@@ -38,20 +39,35 @@ KEYS = {
     ERP_TRANSFERS: ("umlagerung", "pos"),
     ERP_STORE_DAYS: ("filiale", "tag"),
 }
+#: The columns of each, in the order of its exports.
+_COLUMNS = {
+    ERP_PRODUCTS: (
+        "art", "ean", "bezeichnung", "marke", "warengruppe", "groesse", "farbe", "lieferant", "basiseinheit", "preis", "ek",
+        "bestandsgefuehrt", "status", "geaendert",
+    ),
+    ERP_UNITS: erp.UNIT_COLUMNS,
+    ERP_SUPPLIERS: erp.SUPPLIER_COLUMNS,
+    ERP_LOCATIONS: erp.LOCATION_COLUMNS,
+    ERP_RATES: erp.RATE_COLUMNS,
+    ERP_MOVEMENTS: erp.MOVEMENT_COLUMNS,
+    ERP_PURCHASES: erp_papers.PURCHASE_COLUMNS,
+    ERP_TRANSFERS: erp_papers.TRANSFER_COLUMNS,
+    ERP_STORE_DAYS: erp_papers.STORE_DAY_COLUMNS,
+}  # fmt: skip
 #: Lists that are whole in each extract; the others tell what changed, and in their last column when.
 FULL = (ERP_SUPPLIERS, ERP_LOCATIONS)
 Row = dict[str, str | None]
 
 
-def _cells(file: SourceFile, text: str) -> Row:
+def _cells(table: str, text: str) -> Row:
     """A line's columns; what is nested in a product stays JSON text."""
-    if file.table == ERP_PRODUCTS:
+    if table == ERP_PRODUCTS:
         record = json.loads(text)
         return {
             name: value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
             for name, value in record.items()
         }
-    return dict(zip(file.head[-1].split(";"), next(csv.reader([text], delimiter=";")), strict=True))
+    return dict(zip(_COLUMNS[table], next(csv.reader([text], delimiter=";")), strict=True))
 
 
 def tables(files: Iterable[SourceFile], until: int, known_at: int) -> list[SourceFile]:
@@ -59,7 +75,7 @@ def tables(files: Iterable[SourceFile], until: int, known_at: int) -> list[Sourc
 
     The lines are those of the exports, so that whoever noted one finds it here.
     """
-    held: dict[str, dict[tuple[str | None, ...], tuple[str, SourceFile, Line]]] = {table: {} for table in KEYS}
+    held: dict[str, dict[tuple[str | None, ...], tuple[str, Line]]] = {table: {} for table in KEYS}
     for file in sorted(files, key=lambda file: (file.known_at, file.path)):
         if file.table not in KEYS or file.known_at > until or file.fate is not FileFate.LANDED:
             continue
@@ -69,20 +85,19 @@ def tables(files: Iterable[SourceFile], until: int, known_at: int) -> list[Sourc
         for line in file.lines:
             if line.malformed or line.fate not in (Fate.KEPT, Fate.UNCHANGED, Fate.QUARANTINED):
                 continue
-            cells = _cells(file, line.text)
+            cells = _cells(file.table, line.text)
             key = tuple(cells[name] for name in KEYS[file.table])
             changed = "" if file.table in FULL else list(cells.values())[-1] or ""
             if key not in rows or rows[key][0] <= changed:
-                rows[key] = (changed, file, line)
+                rows[key] = (changed, line)
     made = []
     for table, rows in held.items():
         lines = []
         for key in sorted(rows, key=lambda key: [str(part) for part in key]):
-            line = rows[key][2]
+            line = rows[key][1]
             line.fate = Fate.KEPT if line.fate is Fate.UNCHANGED else line.fate  # an extract's, that said it before
             lines.append(line)
-        head = next((file.head[-1:] for _, file, _ in rows.values()), ())
-        made.append(SourceFile(table, f"erp: {table.partition('.')[2]}", known_at, lines, head, is_live=True))
+        made.append(SourceFile(table, f"erp: {table.partition('.')[2]}", known_at, lines, is_live=True))
     return made
 
 
@@ -91,10 +106,8 @@ def write(folder: Path, made: Iterable[SourceFile]) -> None:
     with closing(sqlite3.connect(folder / FILE_NAME)) as database, database:
         for file in made:
             name, key = file.table.partition(".")[2], KEYS[file.table]
-            rows = [_cells(file, line.text) for line in file.lines]
-            columns = list(rows[0]) if rows else file.head[-1].split(";") if file.head else []
-            if not columns:
-                continue
+            rows = [_cells(file.table, line.text) for line in file.lines]
+            columns = _COLUMNS[file.table]
             listed = ", ".join(f'"{column}"' for column in columns)
             typed = ", ".join(f'"{column}" TEXT' for column in columns)
             keyed = ", ".join(f'"{column}"' for column in key)

@@ -84,7 +84,8 @@ def simulate(
         database, shop = erp_database.tables(delivered, end, end), shop_data.tables(chain, history, end)
         delivered = [file for file in delivered if not file.table.startswith("erp.")]
         bench.moved(database)
-    everything = [*delivered, *database, *shop[: len(shop_data.ASKED)]]
+    asked = [*database, *shop[: len(shop_data.ASKED)]]
+    everything = [*delivered, *(table for table in asked if table.lines)]  # a table without rows delivers nothing
     times, sales, on_hand, totals, versions, papers = answers(
         chain, history, everything, lambda share: tell("working out the answers", share)
     )

@@ -7,6 +7,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from unittest.mock import patch
 
 import pytest
 
-from systock.extract.batch import FileChanging, FileRejected, Listing, SeenFile
-from systock.extract.extract_files import list_files, local_file, settings_text
+from systock.extract.batch import FileChanging, FileRejected, FileVersion, Listing, SeenFile
+from systock.extract.extract_files import list_files, settings_text
+from systock.extract.source_files import SourceFiles
 
 from .reading import collect, read_file, source_settings, write
 
@@ -36,7 +38,13 @@ def packed(members: dict[str, bytes | str], at: tuple[int, ...] = (2024, 5, 31, 
 def listed(project: Path, path: str | list[str], seen: Any = None, timezone: str = "UTC", **settings: Any) -> Listing:
     """What one table finds."""
     source = source_settings(sales={"path": path, **settings})
-    return list_files("pos", source, project, seen or {}, NOW, timezone=timezone, sleep=lambda seconds: None)
+    files = SourceFiles("pos", source, project, project / "spool")
+    return list_files(files, seen or {}, NOW, timezone=timezone, sleep=lambda seconds: None)
+
+
+def unpacked(project: Path, version: FileVersion) -> AbstractContextManager[Path]:
+    """The member as a file."""
+    return SourceFiles("pos", source_settings(sales={"path": "x"}), project, project / "spool").local(version)
 
 
 def contents(project: Path, listing: Listing) -> dict[str, dict[int, tuple[str | None, ...]]]:
@@ -44,7 +52,7 @@ def contents(project: Path, listing: Listing) -> dict[str, dict[int, tuple[str |
     found = {}
     for version in listing.pending:
         table = source_settings(sales={"path": "x"}).tables["sales"]
-        with local_file(version, project, project / "spool") as file:
+        with unpacked(project, version) as file:
             reader = read_file(version, table, project, file)
             found[version.path] = collect(reader).rows
     return found
@@ -191,7 +199,7 @@ def test_a_member_that_cannot_be_unpacked_is_refused(
 ) -> None:
     write(tmp_path / "a.zip", change(packed({"x.csv": "id,name\n" + "1,some name\n" * 50})))
     (version,) = listed(tmp_path, "a.zip").pending
-    with pytest.raises(FileRejected, match=what) as caught, local_file(version, tmp_path, tmp_path / "spool"):
+    with pytest.raises(FileRejected, match=what) as caught, unpacked(tmp_path, version):
         pass
     assert caught.value.where == "a.zip/x.csv"
     assert not any((tmp_path / "spool").iterdir())
@@ -204,12 +212,12 @@ def test_a_member_made_to_fill_a_disk_is_refused(tmp_path: Path) -> None:
             if refused:
                 with (
                     pytest.raises(FileRejected, match="more than 200 times") as caught,
-                    local_file(version, tmp_path, tmp_path / "s"),
+                    unpacked(tmp_path, version),
                 ):
                     pass
                 assert caught.value.where == "a.zip/zeros.csv"
             else:
-                with local_file(version, tmp_path, tmp_path / "s") as file:
+                with unpacked(tmp_path, version) as file:
                     assert file.stat().st_size == 2 << 20
 
 
@@ -218,7 +226,7 @@ def test_a_member_that_is_larger_than_it_says_stops_there(tmp_path: Path) -> Non
     said = struct.pack("<I", 8 << 20)
     write(tmp_path / "a.zip", data.replace(said, struct.pack("<I", 1000)))
     (version,) = listed(tmp_path, "a.zip").pending
-    with pytest.raises(FileRejected, match="damaged"), local_file(version, tmp_path, tmp_path / "spool"):
+    with pytest.raises(FileRejected, match="damaged"), unpacked(tmp_path, version):
         pass
 
 
@@ -254,8 +262,8 @@ def test_an_archive_that_changes_before_a_member_is_read_waits(tmp_path: Path) -
     path = write(tmp_path / "a.zip", packed({"x.csv": "id\n1\n"}))
     (version,) = listed(tmp_path, "a.zip").pending
     write(path, packed({"x.csv": "id\n2\n"}), modified=1_700_000_009)
-    with pytest.raises(FileChanging), local_file(version, tmp_path, tmp_path / "spool"):
+    with pytest.raises(FileChanging), unpacked(tmp_path, version):
         pass
     path.unlink()
-    with pytest.raises(FileChanging), local_file(version, tmp_path, tmp_path / "spool"):
+    with pytest.raises(FileChanging), unpacked(tmp_path, version):
         pass

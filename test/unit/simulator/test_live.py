@@ -18,6 +18,7 @@ from python_calamine import load_workbook
 from systock.simulator import AnswerKey, simulate
 from systock.simulator import erp_database as erp
 from systock.simulator.delivery import ERP_MOVEMENTS, ERP_SUPPLIERS, Fate, Line, SourceFile
+from systock.simulator.erp import MOVEMENT_COLUMNS
 from systock.simulator.faults import FAULTS, FILE_FAULTS
 from systock.simulator.workbook import workbook
 
@@ -120,43 +121,56 @@ def test_every_fault_that_live_systems_can_have(chain: tuple[Path, AnswerKey]) -
 
 
 def test_a_table_holds_the_last_state_of_each_row() -> None:
-    columns = "beleg;pos;menge;geaendert"
+    columns = ";".join(MOVEMENT_COLUMNS)
+
+    def movement(document: str, quantity: str, changed: str) -> str:
+        number, line = document.split("/")
+        return ";".join([number, line, *([""] * 3), quantity, *([""] * 8), changed])
 
     def file(known_at: int, *lines: Line) -> SourceFile:
         return SourceFile(ERP_MOVEMENTS, f"m{known_at}", known_at, list(lines), (columns,))
 
     files = [
-        file(1, Line(None, "A;1;5;2024-01-01"), Line(None, "A;2;7;2024-01-01")),
-        file(2, Line(None, "A;1;6;2024-01-05"), Line(None, "B;1;x;2024-01-02", Fate.QUARANTINED)),
-        file(3, Line(None, "A;1;9;2024-01-03")),  # older than what is there
-        file(4, Line(None, "C;1;1;2024-01-04")),
+        file(1, Line(None, movement("A/1", "5", "2024-01-01")), Line(None, movement("A/2", "7", "2024-01-01"))),
+        file(
+            2,
+            Line(None, movement("A/1", "6", "2024-01-05")),
+            Line(None, movement("B/1", "x", "2024-01-02"), Fate.QUARANTINED),
+        ),
+        file(3, Line(None, movement("A/1", "9", "2024-01-03"))),  # older than what is there
+        file(4, Line(None, movement("C/1", "1", "2024-01-04"))),
     ]
     held = {table.table: [line.text for line in table.lines] for table in erp.tables(files, until=3, known_at=9)}
-    assert held[ERP_MOVEMENTS] == ["A;1;6;2024-01-05", "A;2;7;2024-01-01", "B;1;x;2024-01-02"]
+    assert held[ERP_MOVEMENTS] == [
+        movement("A/1", "6", "2024-01-05"),
+        movement("A/2", "7", "2024-01-01"),
+        movement("B/1", "x", "2024-01-02"),
+    ]
 
 
 def test_a_full_list_loses_what_its_last_extract_lacks() -> None:
-    head = ("title", "lifnr;name1")
+    head = ("title", "lifnr;name1;land1;plifz")
     files = [
-        SourceFile(ERP_SUPPLIERS, "s1", 1, [Line(None, "1;Müller"), Line(None, "2;Alt")], head),
-        SourceFile(ERP_SUPPLIERS, "s2", 2, [Line(None, "1;Müller", Fate.UNCHANGED), Line(None, "3;Neu")], head),
+        SourceFile(ERP_SUPPLIERS, "s1", 1, [Line(None, "1;Müller;DE;3"), Line(None, "2;Alt;DE;3")], head),
+        SourceFile(
+            ERP_SUPPLIERS, "s2", 2, [Line(None, "1;Müller;DE;3", Fate.UNCHANGED), Line(None, "3;Neu;DE;3")], head
+        ),
     ]
     [table] = [table for table in erp.tables(files, until=2, known_at=9) if table.table == ERP_SUPPLIERS]
-    assert [(line.text, line.fate) for line in table.lines] == [("1;Müller", Fate.KEPT), ("3;Neu", Fate.KEPT)]
+    assert [(line.text, line.fate) for line in table.lines] == [("1;Müller;DE;3", Fate.KEPT), ("3;Neu;DE;3", Fate.KEPT)]
 
 
 def test_the_database_follows(tmp_path: Path) -> None:
     def table(*lines: str) -> SourceFile:
-        head = ("lifnr;name1",)
-        return SourceFile(ERP_SUPPLIERS, "erp: suppliers", 1, [Line(None, line) for line in lines], head, is_live=True)
+        return SourceFile(ERP_SUPPLIERS, "erp: suppliers", 1, [Line(None, line) for line in lines], is_live=True)
 
     def rows() -> list[tuple[str, str]]:
         with closing(sqlite3.connect(tmp_path / "erp.sqlite")) as database:
-            return list(database.execute("SELECT * FROM suppliers ORDER BY 1"))
+            return list(database.execute("SELECT lifnr, name1 FROM suppliers ORDER BY 1"))
 
-    erp.write(tmp_path, [table("1;Müller", '2;"a;b"')])
+    erp.write(tmp_path, [table("1;Müller;DE;3", '2;"a;b";DE;3')])
     assert rows() == [("1", "Müller"), ("2", "a;b")]
-    erp.write(tmp_path, [table("1;Meier", "3;Neu")])
+    erp.write(tmp_path, [table("1;Meier;DE;3", "3;Neu;DE;3")])
     assert rows() == [("1", "Meier"), ("3", "Neu")]
 
 

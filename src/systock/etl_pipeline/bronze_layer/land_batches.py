@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from systock.errors import SourceError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
@@ -24,7 +25,9 @@ from systock.extract.batch import (
     SourceSettings,
     TableSettings,
 )
-from systock.extract.extract_files import known_at_setting, list_files, local_file, read_file, settings_text
+from systock.extract.extract_files import known_at_setting, list_files, read_file, settings_text
+from systock.extract.redact import redact, secrets_of
+from systock.extract.source_files import SourceFiles
 from systock.extract.text_stream import confirm
 
 if TYPE_CHECKING:
@@ -98,7 +101,7 @@ def land(
     between: only versions whose stated time (else modification time) lies in this span, ends included.
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
-    A source that is asked and fails harms no other: it is among the summary's failures.
+    A source that cannot be reached harms no other: it is among the summary's failures.
     """
     with ExitStack() as stack:
         if log is None:
@@ -115,6 +118,7 @@ class _Landing:
     ) -> None:
         self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
         self._summary = LandingSummary()
+        self._files: dict[str, SourceFiles] = {}
         self._done = self._bytes = 0
         # Archives of which a member waits for a later run.
         self._left: set[tuple[str, str, str]] = set()
@@ -126,11 +130,21 @@ class _Landing:
     def run(
         self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress, ask_progress: AskProgress
     ) -> LandingSummary:
+        self._stage.recover()
+        with ExitStack() as opened:
+            for name, source in self._sources.items():
+                if source.type == "files":
+                    self._files[name] = SourceFiles(name, source, self._project_dir, self._stage.aside)
+                    opened.callback(self._files[name].close)
+            return self._run(timezone, between, progress, ask_progress)
+
+    def _run(
+        self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress, ask_progress: AskProgress
+    ) -> LandingSummary:
         listing = self._list(timezone)
         if between:
             every, listing.pending = listing.pending, stated_between(listing.pending, between)
             self._left.update(_archive_of(version) for version in set(every).difference(listing.pending))
-        self._stage.recover()
         for version, error in listing.rejected:
             self._reject(version, error)
         last = self._log.last_commit()
@@ -186,11 +200,12 @@ class _Landing:
 
     def _list(self, timezone: str) -> Listing:
         whole = Listing()
-        for name, source in self._sources.items():
-            if source.type != "files":
+        for name, files in self._files.items():
+            try:
+                listing = list_files(files, self._log.seen_files(name), self._clock(), timezone=timezone)
+            except SourceError as error:
+                self._fail(name, error)
                 continue
-            seen = self._log.seen_files(name)
-            listing = list_files(name, source, self._project_dir, seen, self._clock(), timezone=timezone)
             whole.pending += listing.pending
             whole.rejected += listing.rejected
             whole.archives += listing.archives
@@ -205,9 +220,11 @@ class _Landing:
 
     def _take(self, version: FileVersion) -> None:
         settings = self._sources[version.source].tables[version.table]
+        if any(failure.source == version.source for failure in self._summary.failures):
+            self._left.add(_archive_of(version))
+            return  # its store does not answer: the next run goes on
         try:
-            aside = self._stage.aside
-            with storage_errors(aside), local_file(version, self._project_dir, aside) as file:
+            with storage_errors(self._stage.aside), self._files[version.source].local(version) as file:
                 try:
                     readers = read_file(version, settings, file)
                     batches = [self._stage.add(_file_extraction(version, path, reader)) for path, reader in readers]
@@ -220,6 +237,9 @@ class _Landing:
             self._wait(version.source, version.table, version.path)
         except FileRejected as error:
             self._reject(version, error)
+        except SourceError as error:
+            self._left.add(_archive_of(version))
+            self._fail(version.source, error)
         else:
             self._stage.saw(version)
             self._count(version, [batch for batch in batches if batch is not None and batch.repeat_of is None])
@@ -238,6 +258,10 @@ class _Landing:
     def _wait(self, source: str, table: str, path: str) -> None:
         self._summary.of(source, table).waiting += 1
         self._summary.waiting.append(path)
+
+    def _fail(self, source: str, error: SourceError) -> None:
+        redact(error, secrets_of(self._sources[source]))
+        self._summary.failures.append(Failure(source, None, error))
 
     def _reject(self, version: FileVersion, error: FileRejected) -> None:
         source = self._sources[version.source]

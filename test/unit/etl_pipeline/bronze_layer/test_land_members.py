@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from systock.errors import StorageError
-from systock.extract.extract_files import local_file
+from systock.extract.source_files import SourceFiles
 
 from .project import NOW, Project
 
@@ -100,9 +100,10 @@ def test_an_archive_that_changes_meanwhile_waits_as_a_whole(tmp_path: Path) -> N
 
     def changing(*given: object) -> object:
         path.write_bytes(packed({1: "id\n1\n", 2: "id\n3\n"}))
-        return local_file(*given)  # type: ignore[arg-type]
+        return local(*given)  # type: ignore[arg-type]
 
-    with patch("systock.etl_pipeline.bronze_layer.land_batches.local_file", changing):
+    local = SourceFiles.local
+    with patch.object(SourceFiles, "local", changing):
         assert project.counts().waiting == 2
     assert project.counts().files == 2
 
