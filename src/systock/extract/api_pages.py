@@ -135,8 +135,7 @@ class _NextUrl(_Way):
             return None
         if not isinstance(found, str) or isinstance(found, Number):
             raise _lost("next", self._settings.next, f"{value_text(found)} is no address")
-        following: str = urljoin(answer.url, str(found))
-        return following
+        return urljoin(answer.url, str(found))
 
 
 class _LinkHeader(_NextUrl):
@@ -144,7 +143,7 @@ class _LinkHeader(_NextUrl):
         for url, about in _LINK.findall(answer.headers.get("link", "")):
             rels = re.findall(r"(?i);\s*rel\s*=\s*\"?([^\";]+)", about)
             if self._settings.rel.lower() in " ".join(rels).lower().split():
-                return urljoin(answer.url, url)
+                return str(urljoin(answer.url, url))
         return None
 
 
