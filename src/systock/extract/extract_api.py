@@ -236,7 +236,7 @@ class _Extraction:
     def _filled(self, page: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         self._rows.values += page["rows"]
         self._rows.wrong += page["wrong"]
-        self._rows.size += sum(len(value) for row in page["rows"] for value in row if value is not None)
+        self._rows.size += sum(sum(map(len, filter(None, row))) for row in page["rows"])
         if len(self._rows.values) >= _BATCH_ROWS or self._rows.size >= _BATCH_CHARACTERS:
             yield from self._emptied()
 
