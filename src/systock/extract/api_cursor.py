@@ -38,6 +38,7 @@ class Since:
 
     A record is remembered while it lies in the late window, so that what is asked for again is told from what is new.
     A record older than that came before, if the API sends it although it is not asked for.
+    is_out_of_time: a span of time was asked for, but the cursor is a number.
     """
 
     def __init__(
@@ -48,23 +49,34 @@ class Since:
         span: tuple[datetime, datetime] | None = None,
     ) -> None:
         self._settings, self._stored, self._began = settings, stored, _instant(began)
-        self._span = (_instant(span[0]), _instant(span[1])) if span else None
-        state = json.loads(stored) if stored and span is None else {}
+        state = json.loads(stored) if stored else {}
         self._style: str = state.get("style", "")
         self.asks_from: str | None = state.get("from", settings.start)
         self.asks_until: str | None = None
-        if self._span:
-            self._style = "TZ"
-            self.asks_from, self.asks_until = map(self._written, self._span)
+        self._until: Value | None = None
+        self._stays = self.is_out_of_time = False
+        if span is not None:
+            self._limit(_bound(span[0]), _bound(span[1]), state)
         self._lowest = None if self.asks_from is None else self._value(self.asks_from)
         self._before = Counter[str]()
         self._kept: list[tuple[str | None, str]] = []
         self._remembered: dict[str, str | None] = {}
-        for value, found in state.get("seen", ()):
+        for value, found in state.get("seen", ()) if span is None else ():
             self._before[found] += 1
             self._remembered[found] = value
         self._latest: Value | None = None
         self._floor: Value | None = None
+
+    def _limit(self, begins: int | None, ends: int | None, state: dict[str, Any]) -> None:
+        """Ask for a span of time. Without an end the next extraction goes on from the last record, if nothing is left out."""
+        self.is_out_of_time = not self._is_instant() and (begins is not None or ends is not None)
+        if self.is_out_of_time:
+            return
+        before = state.get("from")
+        self._stays = ends is not None or (begins is not None and before is not None and self._value(before) < begins)
+        self._style = self._style or ("" if begins is ends is None else "TZ")
+        self._until = ends
+        self.asks_from, self.asks_until = (None if bound is None else self._written(bound) for bound in (begins, ends))
 
     def mark(self, record: dict[str, Any]) -> Mark:
         """What to remember of a record."""
@@ -84,7 +96,7 @@ class Since:
             self._style = self._style or _style(mark.value)
             if self._lowest is not None and value < self._lowest:
                 return False
-            if self._span and value > self._span[1]:
+            if self._until is not None and value > self._until:
                 return False
             # An instant in the future would let the cursor jump over all that comes until then.
             reached = min(value, self._began) if self._is_instant() else value
@@ -102,7 +114,7 @@ class Since:
 
     def text(self) -> str | None:
         """What the next extraction begins with; None while nothing came at all."""
-        if self._span or not self._kept:
+        if self._stays or not self._kept:
             return self._stored
         # What came before and did not come now may come again.
         self._kept += [(self._remembered[found], found) for found in self._before.elements()]
@@ -201,6 +213,11 @@ class Since:
 def _instant(instant: datetime) -> int:
     """Microseconds since 1970; a time without a zone counts as UTC."""
     return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def _bound(instant: datetime) -> int | None:
+    """The end of a span; None where it has none."""
+    return None if instant.replace(tzinfo=None) in (datetime.min, datetime.max) else _instant(instant)
 
 
 def _style(text: str) -> str:

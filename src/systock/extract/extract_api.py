@@ -71,7 +71,7 @@ class _Extraction:
         self._settings, self._asked, self._client, self._failed = settings, asked, client, failed
         # What a table with a parent is asked for by cursor, its parent is.
         self._lister = settings.tables[self._table.parent] if self._table.parent else self._table
-        stored = None if asked.span else asked.cursors.get(name)
+        stored = asked.cursors.get(name)
         asks = {"settings": self._asks(), "cursor": stored, "span": [str(end) for end in asked.span or ()]}
         self._spool = Spool(asked.spool / f"{name}.pages", asks, datetime.now(UTC), settings.resume_within)
         cursor = self._lister.cursor
@@ -119,6 +119,10 @@ class _Extraction:
                 todo="Give the table a key, or run without --from and --to.",
             )
         try:
+            if self._since is not None and self._since.is_out_of_time:
+                raise SourceError(
+                    "its cursor is a number: --from and --to cannot limit it", todo="Run without them, or leave it out."
+                )
             for page in self._pages():
                 yield from self._filled(page)
             yield from self._emptied()
@@ -236,7 +240,7 @@ class _Extraction:
     def _filled(self, page: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         self._rows.values += page["rows"]
         self._rows.wrong += page["wrong"]
-        self._rows.size += sum(len(value) for row in page["rows"] for value in row if value is not None)
+        self._rows.size += sum(sum(map(len, filter(None, row))) for row in page["rows"])
         if len(self._rows.values) >= _BATCH_ROWS or self._rows.size >= _BATCH_CHARACTERS:
             yield from self._emptied()
 

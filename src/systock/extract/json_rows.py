@@ -24,6 +24,10 @@ class Repeated(dict[str, Any]):
     pairs: list[tuple[str, Any]]
 
 
+#: What needs no other text than it is.
+_PLAIN = frozenset({str, Number, type(None)})
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -35,6 +39,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=Number, strict=False
 )
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def value_text(value: Any) -> str | None:
@@ -52,11 +59,11 @@ def compact(value: Any) -> str:
         pairs = value.pairs if isinstance(value, Repeated) else value.items()
         parts = []
         for name, item in pairs:
-            parts.append(f"{json.dumps(name, ensure_ascii=False)}:{compact(item)}")
+            parts.append(f"{_encoded(name)}:{compact(item)}")
         return f"{{{','.join(parts)}}}"
     if isinstance(value, list):
         return f"[{','.join(map(compact, value))}]"
-    return json.dumps(value, ensure_ascii=False)
+    return _encoded(value)
 
 
 def no_row(value: Any) -> str | None:
@@ -88,7 +95,7 @@ class JsonColumns:
     def values(self, found: dict[str, Any]) -> list[str | None]:
         """An object as a row, as wide as the columns are now."""
         if list(found) == self.names:
-            return [value_text(value) for value in found.values()]
+            return [value if type(value) in _PLAIN else value_text(value) for value in found.values()]
         if not found.keys() <= self._places.keys():
             self.add(list(found))
         row: list[str | None] = [None] * len(self.names)

@@ -196,6 +196,34 @@ def test_a_backfill_leaves_the_cursor_where_it_is(tmp_path: Path) -> None:
         shop.run(span, key=[])
 
 
+@pytest.mark.parametrize(("begins", "moves"), [(None, True), (0, True), (40, False)])
+def test_a_backfill_without_an_end_goes_on_from_the_last_record(
+    tmp_path: Path, begins: int | None, moves: bool
+) -> None:
+    shop = Shop(tmp_path)
+    for number in range(6):
+        shop.put(number, 10 * number - 30)
+    assert len(shop.run()) == 6
+    kept = dict(shop.kept)
+    shop.put(7, 60)
+    start = datetime.min.replace(tzinfo=UTC) if begins is None else NOON + timedelta(minutes=begins)
+    expected = {None: [0, 1, 2, 3, 4, 5, 7], 0: [3, 4, 5, 7], 40: [7]}[begins]
+    assert shop.run((start, datetime.max.replace(tzinfo=UTC))) == expected
+    # From behind the cursor on it would jump over what lies between.
+    assert (shop.kept != kept) == moves
+    assert shop.run() == ([] if moves else [7])
+
+
+def test_a_number_is_no_time(tmp_path: Path) -> None:
+    span = (NOON, NOON + timedelta(hours=1))
+    with serve(lambda request: Reply([{"id": 1}])) as server:
+        settings = source(server.url, {"cursor": {"column": "id", "param": "after"}})
+        kept = {"orders": extract(settings, tmp_path).only().cursor or ""}
+        assert "its cursor is a number" in str(extract(settings, tmp_path, kept, span).error())
+        everything = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+        assert ids(extract(settings, tmp_path, kept, everything).only()) == [1]
+
+
 def test_a_backfill_passes_by_tables_that_are_only_as_of_now(tmp_path: Path) -> None:
     with serve(lambda request: Reply([])) as server:
         assert extract(source(server.url), tmp_path, span=(NOON, NOON)).tables == {}
