@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, land, open_log
+from systock.extract import database_sqlite
+from systock.extract.arrow_text import as_text
 from systock.source_settings import DatabaseSource
 
 from ..servers import PASSWORD, PASSWORD_IN_URL, Server, free_port, mariadb, postgres
@@ -131,12 +133,44 @@ def test_values_of_sqlite_to_the_letter(tmp_path: Path) -> None:
     ]
 
 
-def test_text_of_sqlite_that_is_no_utf8_stops_nothing(tmp_path: Path) -> None:
+def test_text_of_sqlite_that_is_no_utf8_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_sqlite, "_ROWS", 2)
     shop = Shop(Server("sqlite", "", tmp_path), tmp_path)
-    shop.server.execute(
-        "CREATE TABLE sales (id integer PRIMARY KEY, a)", "INSERT INTO sales VALUES (1, CAST(X'61FF' AS TEXT))"
-    )
-    assert shop.rows(sales=FULL) == [("1", "a�")]
+    shop.server.execute("CREATE TABLE sales (id integer PRIMARY KEY, a)")
+    for number in range(9):
+        text = "CAST(X'61FF' AS TEXT)" if number in (5, 8) else "'é'"
+        shop.server.execute(f"INSERT INTO sales VALUES ({number}, {text})")
+    assert shop.rows(sales=FULL) == [(str(number), "a\ufffd" if number in (5, 8) else "é") for number in range(9)]
+
+
+def test_what_one_column_of_sqlite_holds_reads_the_same_whatever_stands_beside_it() -> None:
+    values = [
+        5,
+        5.0,
+        5.5,
+        2**53,
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+        1e15,
+        1e16,
+        1e-7,
+        -0.0,
+        "5",
+        b"5",
+        b"\xff",
+        None,
+        "",
+        0.1 + 0.2,
+    ]
+    alone = {repr(value): as_text(database_sqlite._texts([value])).to_pylist()[0] for value in values}
+    for one in values:
+        for other in values:
+            both = as_text(database_sqlite._texts([one, other])).to_pylist()
+            assert both == [alone[repr(one)], alone[repr(other)]], (one, other)
+    assert (alone["5"], alone["9007199254740993"], alone["0.30000000000000004"], alone["b'5'"]) == (
+        "5", "9007199254740993", "0.30000000000000004", "5",
+    )  # fmt: skip
 
 
 def test_values_of_postgres_to_the_letter(addresses: Any, tmp_path_factory: Any, tmp_path: Path) -> None:
