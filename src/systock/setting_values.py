@@ -9,7 +9,9 @@ from pathlib import PurePosixPath
 
 from pydantic import SecretStr
 
-RESERVED_COLUMNS = frozenset({"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at"})
+RESERVED_COLUMNS = frozenset(
+    {"_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at", "_deleted_at"}
+)
 
 DATABASES = ("postgresql", "postgres", "mysql", "mariadb", "sqlite")
 

@@ -49,6 +49,11 @@ class TableSettings(Section):
     known_columns: ColumnNames = ()
     expected_lines: Annotated[tuple[int, int] | Literal["any"] | None, BeforeValidator(values.line_span)] = None
 
+    @property
+    def tells_deletes(self) -> bool:
+        """May a row say that the row of its key is gone?"""
+        return False
+
     @field_validator("key")
     @classmethod
     def _key_where_needed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -121,6 +126,11 @@ class DatabaseTable(TableSettings):
     late_window: Annotated[timedelta | int | None, BeforeValidator(values.window)] = None
     deletes: Literal["no", "keys"] = "no"
 
+    @property
+    def tells_deletes(self) -> bool:
+        """May a row say that the row of its key is gone?"""
+        return self.deletes == "keys"
+
     @field_validator("query")
     @classmethod
     def _one_of_both(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -181,7 +191,10 @@ class SourceSettings(Section):
         """The settings that figures depend on: of a system that is asked, not how it is asked."""
         asks = {"schedule", "fresh_within", *(type(self).model_fields.keys() - SourceSettings.model_fields.keys())}
         tables = {
-            name: table.model_dump(mode="json", include={*TableSettings.model_fields} - EXPECTATIONS)
+            name: {
+                **table.model_dump(mode="json", include={*TableSettings.model_fields} - EXPECTATIONS),
+                "deletes": table.tells_deletes,
+            }
             for name, table in self.tables.items()
         }
         return {**self.model_dump(mode="json", exclude={*asks, "tables"}), "tables": tables}

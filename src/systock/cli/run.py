@@ -22,7 +22,10 @@ def run(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--from", help="Extract only what is of this day or later: files by their stated time."),
+        typer.Option(
+            "--from",
+            help="Extract only what is of this day or later: files by their stated time, rows by their cursor.",
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Extract only what is of this day or earlier.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew from bronze.")] = False,

@@ -83,7 +83,15 @@ def _bytes(column: pa.Array) -> pa.Array:
     try:
         return column.cast(pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
-        return _each(column.cast(pa.binary()), lambda value: base64.b64encode(value).decode())
+        return _each(column.cast(pa.binary()), bytes_text)
+
+
+def bytes_text(value: bytes) -> str:
+    """Bytes as text: what they say in UTF-8, else base64."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
 
 
 def _each(column: pa.Array, convert: Any) -> pa.Array:

@@ -16,7 +16,7 @@ Mode = Literal["append", "changes", "full"]
 Kind = Literal["csv", "json", "jsonl", "parquet", "excel"]
 
 #: Columns that bronze adds to every raw table; a source column of that name gets a trailing underscore.
-RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at")
+RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at", "_deleted_at")
 
 
 class TableSettings(Protocol):

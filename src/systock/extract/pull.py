@@ -14,6 +14,10 @@ from systock.extract.batch import Mode
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: A row with an instant in this column says that the row of its key is gone, since then; its other columns are its key
+#: and, where the table has one, its updated_at as it was last. For tables whose settings tell deletes.
+DELETED_AT = "_deleted_at"
+
 
 @dataclass
 class Pull:

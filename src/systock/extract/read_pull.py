@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from systock.extract.arrow_text import as_text
 from systock.extract.column_names import extended_names
-from systock.extract.pull import Pull
+from systock.extract.pull import DELETED_AT, Pull
 from systock.extract.raw_rows import row_batch
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PullReader:
             column = (name, met[name])
             if column not in self._places:
                 self._places[column] = len(self.columns)
-                self.columns = extended_names(self.columns, [name])
+                self.columns = (*self.columns, name) if name == DELETED_AT else extended_names(self.columns, [name])
                 self._hashes.append(_ColumnHash(absent=self.lines))
             places.append(self._places[column])
         return places

@@ -11,7 +11,8 @@ from pydantic import BaseModel, SecretStr
 
 from systock.errors import SystockError
 
-_PASSWORD = re.compile(r"^[^/]*//[^/]*?:(.*)@", re.DOTALL)
+#: Behind the user, or as a parameter.
+_PASSWORDS = (re.compile(r"^[^/]*//[^/]*?:(.*)@", re.DOTALL), re.compile(r"[?&]password=([^&]*)"))
 
 
 def secrets_of(settings: Any) -> list[str]:
@@ -19,7 +20,7 @@ def secrets_of(settings: Any) -> list[str]:
     found = set()
     for value in _secret_values(settings):
         found.add(value)
-        if password := _PASSWORD.match(value):
+        for password in (match for pattern in _PASSWORDS if (match := pattern.search(value))):
             found |= {password[1], unquote(password[1])}
     return sorted(found - {""}, key=lambda text: (-len(text), text))
 

@@ -108,3 +108,9 @@ def test_the_hash_of_a_table_is_of_its_values_not_of_its_layout() -> None:
     ]
     assert len({hashed, *(TableReader(other).content_hash for other in others)}) == 5
     assert collect(TableReader(table)).rows[3] == ("", None)
+
+
+def test_bytes_are_judged_each_for_itself() -> None:
+    from systock.extract.arrow_text import as_text
+
+    assert as_text(pa.array([b"a", b"\xff\x00", None])).to_pylist() == ["a", "/wA=", None]

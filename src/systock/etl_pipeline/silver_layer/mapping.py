@@ -276,6 +276,8 @@ def _is_row_wise(
         return False  # versions stand at the extraction's position: absences and repeats need the stored lines
     if not table.key:
         return True  # every line is its own
+    if table.tells_deletes:
+        return False  # a line that says its key is gone has nothing else to map
     raw_key = {name.lower() for name in table.key}
     used: set[str] = set()
     for projection, name in zip(select.selects, outputs, strict=True):

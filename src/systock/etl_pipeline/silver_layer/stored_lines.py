@@ -18,6 +18,7 @@ from systock.etl_pipeline.silver_layer import quarantine, row_equation
 from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, literal, quoted
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.versions import FOREVER, VersionTable, content_text, listed, merge, replace, same
+from systock.extract.pull import DELETED_AT
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch
@@ -109,7 +110,7 @@ def store_lines(
 def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequence[Batch]) -> None:
     """Make `stored_line`, with the rule that a line breaks, and the view `stored_candidate` of the sound ones."""
     settings = table.settings
-    wanted = {*settings.key, *table.columns, *([settings.updated_at] if settings.updated_at else [])}
+    wanted = {*settings.key, *table.columns, *([settings.updated_at] if settings.updated_at else []), DELETED_AT}
     line_view(engine, "line", bronze, landed, wanted)
     updated = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamptz") if settings.updated_at else "NULL"
     local = cast_sql(f"l.{quoted(settings.updated_at)}", "VARCHAR", "timestamp") if settings.updated_at else "NULL"
@@ -129,9 +130,16 @@ def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequ
     # A full extract speaks for the instant at which it was taken.
     instant_of_version = "l._extracted_at" if settings.mode == "full" else f"coalesce({instant}, l._extracted_at)"
     wrong = f"CASE {missing} {bad_instant} END" if missing or bad_instant else "NULL"
+    deleted = "FALSE"
+    if settings.tells_deletes:
+        # The line goes with the extraction that missed it, and never before its last version by the source's own clock.
+        gone_at = f"CAST(l.{DELETED_AT} AS TIMESTAMPTZ)"
+        gone_at = f"greatest({gone_at}, {instant} + INTERVAL 1 MICROSECOND)"
+        instant_of_version = f"CASE WHEN l.{DELETED_AT} IS NULL THEN {instant_of_version} ELSE {gone_at} END"
+        deleted = f"l.{DELETED_AT} IS NOT NULL"
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE stored_line AS
         SELECT {", ".join(columns)}, CAST({instant} AS TIMESTAMPTZ) AS line_updated_at, {instant_of_version} AS version_at,
-            FALSE AS is_deleted, l._extracted_at, l._known_at AS known_at, l._batch_no, l._row, {wrong} AS wrong_column
+            {deleted} AS is_deleted, l._extracted_at, l._known_at AS known_at, l._batch_no, l._row, {wrong} AS wrong_column
         FROM line AS l WHERE l._malformed IS NULL""")
     engine.execute(
         "CREATE OR REPLACE TEMP VIEW stored_candidate AS SELECT * EXCLUDE (wrong_column) FROM stored_line WHERE wrong_column IS NULL"

@@ -1,0 +1,144 @@
+"""PostgreSQL as a source, through ADBC: the server says every value as text, and rows come in Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from systock.errors import SourceError
+from systock.extract.database import Column, Database, DatabaseUnreachable, Value, missing_driver
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: What text the server makes of values must not depend on how it is set up.
+_SESSION = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "iso_8601",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+}
+_BATCH_BYTES = 4 << 20
+_SETTLED = {
+    "28": "Correct user and password in the url of the settings (the password as ${NAME}).",
+    "3D": "Correct the database's name in the url of the settings.",
+    "42501": "Let the user read it: GRANT SELECT ON … TO …;",
+    "42": "Correct the table, its columns or the query in the settings.",
+    "22": "Correct cursor or query in the settings: the column's type may have changed.",
+}
+#: What has no code, but says so.
+_WORDS = {
+    "password authentication failed": "28P01",
+    "FATAL: database": "3D000",
+    "does not exist": "42P01",
+    "canceling statement": "57014",
+}
+_PASSING = ("08", "40", "53", "55P03", "57")
+
+
+class PostgresDatabase(Database):
+    """A session on PostgreSQL."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        try:
+            import adbc_driver_postgresql.dbapi as driver
+        except ImportError:
+            raise missing_driver("PostgreSQL", "postgres") from None
+        seconds = max(2, round(timeout))
+        waits = {
+            "connect_timeout": seconds,
+            "keepalives_idle": seconds,
+            "keepalives_interval": max(1, seconds // 3),
+            "keepalives_count": 3,
+            "tcp_user_timeout": 2 * seconds * 1000,
+            "application_name": "systock",
+        }
+        given = url.partition("?")[2]
+        added = urlencode({name: value for name, value in waits.items() if f"{name}=" not in given})
+        with _errors():
+            # The driver's own transactions know no way back to a savepoint: these are plain statements.
+            self._connection = driver.connect(f"{url}{'&' if given else '?'}{added}", autocommit=True)
+            try:
+                self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                for name, value in {**_SESSION, "lock_timeout": str(seconds * 1000)}.items():
+                    self._execute(f"SET LOCAL {name} = '{value}'")
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _execute(self, sql: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    @contextmanager
+    def _asked(self, sql: str) -> Iterator[Any]:
+        """A cursor with the answer; a statement that fails does not end the transaction of the other tables."""
+        with _errors():
+            self._execute("SAVEPOINT systock")
+            try:
+                with self._connection.cursor() as cursor:
+                    cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
+                    cursor.execute(sql)
+                    yield cursor
+            except GeneratorExit:
+                raise
+            except BaseException:
+                self._execute("ROLLBACK TO SAVEPOINT systock")
+                raise
+
+    def columns(self, relation: str) -> list[Column]:
+        with self._asked(f"SELECT * FROM {relation} LIMIT 0") as cursor:
+            schema = cursor.fetch_arrow_table().schema
+        return [Column(field.name, _text(self.quoted(field.name), field)) for field in schema]
+
+    def batches(self, columns: Sequence[Column], rest: str) -> Iterator[pa.RecordBatch]:
+        names = [column.name for column in columns]
+        with self._asked(_select(columns, rest)) as cursor:
+            for batch in cursor.fetch_record_batch():
+                yield batch.rename_columns(names)
+
+    def first(self, columns: Sequence[Column], rest: str) -> list[Value | None] | None:
+        with self._asked(f"{_select(columns, rest)} LIMIT 1") as cursor:
+            row = cursor.fetchone()
+        return row and [None if value is None else Value(str(value)) for value in row]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _select(columns: Sequence[Column], rest: str) -> str:
+    return f"SELECT {', '.join(column.text for column in columns)} {rest}"
+
+
+def _text(name: str, field: pa.Field) -> str:
+    """SQL that says a column as text: lists and records as JSON; bytes stay bytes."""
+    import pyarrow as pa
+
+    kind = (field.metadata or {}).get(b"POSTGRESQL:type")
+    if kind == b"bytea":
+        return name
+    if kind == b"money":
+        return f"{name}::numeric::text"
+    return f"to_json({name})::text" if pa.types.is_nested(field.type) else f"{name}::text"
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    import adbc_driver_manager as adbc
+
+    try:
+        yield
+    except (adbc.Error, OSError) as error:  # what fails while rows come is an OSError, and has no code
+        state = getattr(error, "sqlstate", None) or ""
+        text = " ".join(str(error).split())
+        known = state or next((state for words, state in _WORDS.items() if words in text), "")
+        todo = next((todo for start, todo in _SETTLED.items() if known.startswith(start)), None)
+        if known.startswith(_PASSING) or (not known and "ERROR: " not in text):
+            raise DatabaseUnreachable(
+                f"the server did not answer, or hung up: {text}",
+                todo="See whether it runs and may be reached, then run again.",
+            ) from None
+        raise SourceError(text, todo=todo or "See what the server says.") from None
