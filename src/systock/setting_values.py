@@ -293,6 +293,21 @@ def duration(value: object) -> timedelta:
         raise ValueError(f"{value!r} is not a span of time: a number of {units}, such as '26 hours'") from None
 
 
+def duration_or_any(value: object) -> object:
+    """A span of time, or "any": none is too long."""
+    return value if value is None or value == "any" else duration(value)
+
+
+def line_span(value: object) -> object:
+    """How many lines a batch has: the least and the most, or "any"."""
+    if value is None or value == "any":
+        return value
+    whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(number) is int for number in value)
+    if not whole or not 0 <= value[0] <= value[1]:  # type: ignore[index]
+        raise ValueError(f"{value!r} is not a span of lines: the least and the most, such as [100, 5000], or 'any'")
+    return tuple(value)  # type: ignore[arg-type]
+
+
 def address(value: SecretStr) -> SecretStr:
     """Whom to notify. No message shows the value: it may hold a token."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value.get_secret_value()):

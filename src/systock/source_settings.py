@@ -26,6 +26,9 @@ ColumnNames = Annotated[tuple[str, ...], AfterValidator(values.column_names)]
 Mode = Literal["append", "changes", "full"]
 Cron = Annotated[str, AfterValidator(values.cron)]
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Policy = Literal["evolve", "freeze", "quarantine"]
+#: What no figure depends on.
+EXPECTATIONS = {"schedule", "fresh_within", "remote", "expected_lines"}
 
 
 class Section(BaseModel):
@@ -40,6 +43,11 @@ class TableSettings(Section):
     mode: Mode
     key: ColumnNames = ()
     updated_at: str | None = Field(default=None, min_length=1)
+    new_columns: Policy = "evolve"
+    missing_columns: Policy = "evolve"
+    retyped_columns: Policy = "evolve"
+    known_columns: ColumnNames = ()
+    expected_lines: Annotated[tuple[int, int] | Literal["any"] | None, BeforeValidator(values.line_span)] = None
 
     @property
     def tells_deletes(self) -> bool:
@@ -157,7 +165,7 @@ class SourceSettings(Section):
 
     type: str
     schedule: Cron | None = None
-    fresh_within: Duration | None = None
+    fresh_within: Annotated[timedelta | Literal["any"] | None, BeforeValidator(values.duration_or_any)] = None
     moves_stock: StrictBool = False
     stock_starts: Literal["count", "zero"] = "count"
     codes_of: dict[Literal["product", "location", "customer", "supplier"], str] = Field(default_factory=dict)
@@ -184,7 +192,7 @@ class SourceSettings(Section):
         asks = {"schedule", "fresh_within", *(type(self).model_fields.keys() - SourceSettings.model_fields.keys())}
         tables = {
             name: {
-                **table.model_dump(mode="json", include={*TableSettings.model_fields}),
+                **table.model_dump(mode="json", include={*TableSettings.model_fields} - EXPECTATIONS),
                 "deletes": table.tells_deletes,
             }
             for name, table in self.tables.items()
@@ -227,8 +235,10 @@ class FileSource(SourceSettings):
         return self.tables[table].known_at or self.known_at
 
     def figures(self) -> dict[str, Any]:
-        """All but when it runs and how it is reached."""
-        return self.model_dump(mode="json", exclude={"schedule", "fresh_within", "remote"})
+        """All but when it runs, how it is reached, and what is expected of it."""
+        figures = self.model_dump(mode="json", exclude={*EXPECTATIONS, "tables"})
+        tables = {name: table.model_dump(mode="json", exclude=EXPECTATIONS) for name, table in self.tables.items()}
+        return {**figures, "tables": tables}
 
 
 class DatabaseSource(SourceSettings):

@@ -148,7 +148,7 @@ def test_everything_set(tmp_path: Path) -> None:
         (DATABASE.replace("sqlite", "mysql+pymysql"), ["sources.erp.url: is not the address"]),
         (
             DATABASE + 'known_at = "mtime"',
-            ["sources.erp.tables.a.known_at", "no such setting", "cursor, deletes, key,"],
+            ["sources.erp.tables.a.known_at", "no such setting", "cursor, deletes, expected_lines, key,"],
         ),
         (
             DATABASE.replace("[sources.erp.", 'known_at = "landing"\n[sources.erp.'),

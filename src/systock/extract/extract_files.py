@@ -47,10 +47,11 @@ _KINDS: dict[str, Kind] = {
 
 
 def settings_text(settings: TableSettings, known_at: str) -> str:
-    """How a file is read, as text: a refused file is tried again when this changes."""
-    names = ("format", "delimiter", "quote", "encoding", "skip_rows", "skip_footer", "header", "records", "sheet")
-    values = {name: getattr(settings, name) for name in names}
-    return json.dumps({**values, "columns": list(settings.columns), "known_at": known_at}, sort_keys=True)
+    """How a file is read, and what it may bring, as text: a refused file is tried again when this changes."""
+    read = ("format", "delimiter", "quote", "encoding", "skip_rows", "skip_footer", "header", "records", "sheet")
+    values = {name: getattr(settings, name) for name in (*read, "new_columns", "missing_columns", "retyped_columns")}
+    lists = {name: [*getattr(settings, name)] for name in ("columns", "known_columns")}
+    return json.dumps({**values, **lists, "known_at": known_at}, sort_keys=True)
 
 
 def known_at_setting(source: SourceSettings, table: str) -> str:

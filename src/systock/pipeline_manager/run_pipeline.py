@@ -14,6 +14,7 @@ from systock.config import Settings
 from systock.errors import SourceError, StorageError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
+from systock.pipeline_manager.freshness import odd_volumes
 from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.retention import clean_up
 from systock.pipeline_manager.state import State, Step, published_now
@@ -31,6 +32,7 @@ _SMALL = 50_000
 class RunSummary:
     """What one run did, for people and machines.
 
+    unusual: batches that have fewer or more lines than expected; drift: columns that are not as agreed or as before.
     rejected: files that could not be read; failed: sources, or tables of them (None: all), that were asked in vain.
     """
 
@@ -43,6 +45,8 @@ class RunSummary:
     checks: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -138,6 +142,8 @@ class _Run:
         self._state.end_run(summary.run_id, status, generation, summary.seconds, asdict(summary), steps)
 
     def _run(self, extent: Extent, full: bool) -> None:
+        from systock.pipeline_manager.source_drift import drifts
+
         place, summary = self._place, self._summary
         self._clock.quietly("definitions")
         definitions = Definitions(place.project_dir, place.settings)
@@ -147,9 +153,12 @@ class _Run:
             definitions.check()  # a wrong mapping is found before anything is written
         log = place.log()
         self._clock.quietly("")
-        self._extract(log, extent)
+        before = log.last_commit()
+        self._extract(log, extent, definitions)
         self._clock.quietly("prepare")
         last = log.last_commit()
+        since = before.no if before else 0
+        summary.unusual = [volume.text for volume in odd_volumes(place.settings, log, since)]
         summary.generation = published.generation if published else None
         if (
             not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
@@ -160,9 +169,11 @@ class _Run:
         summary.status, summary.generation = "published", built.generation
         summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
         summary.warnings += built.warnings
+        summary.drift = drifts(definitions, log, place.warehouse, since)
 
-    def _extract(self, log: LandingLog, extent: Extent) -> None:
+    def _extract(self, log: LandingLog, extent: Extent, definitions: Definitions) -> None:
         from systock.etl_pipeline.bronze_layer.land_batches import land
+        from systock.pipeline_manager.source_drift import landing_judges
 
         def landed(files_done: int, files_total: int, bytes_done: int) -> None:
             if files_done == 1:
@@ -172,7 +183,7 @@ class _Run:
         place, summary, started = self._place, self._summary, time.perf_counter()
         landing = land(
             place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed,
-            ask_progress=self._clock.asked, log=log,
+            ask_progress=self._clock.asked, log=log, judges=landing_judges(definitions, log),
         )  # fmt: skip
         summary.sources = [
             {"source": source, "table": table, **asdict(counts)}

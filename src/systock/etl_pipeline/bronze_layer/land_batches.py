@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from systock.errors import SourceError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
+from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look, all_taken
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
@@ -95,27 +96,35 @@ def land(
     progress: Progress | None = None,
     ask_progress: AskProgress | None = None,
     log: LandingLog | None = None,
+    judges: Judges = all_taken,
 ) -> LandingSummary:
     """Land all new file versions of the sources, and what systems that are asked say; the caller holds the project's lock.
 
     between: only versions whose stated time (else modification time) lies in this span, ends included.
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
+    judges: gives a look at the rows of each extraction, which may refuse it.
     A source that cannot be reached harms no other: it is among the summary's failures.
     """
     with ExitStack() as stack:
         if log is None:
             log = open_log(project_dir)
             stack.callback(log.close)
-        return _Landing(project_dir, sources, log, now).run(
+        return _Landing(project_dir, sources, log, now, judges).run(
             timezone, between, progress or _no_progress, ask_progress or _no_ask_progress
         )
 
 
 class _Landing:
     def __init__(
-        self, project_dir: Path, sources: Mapping[str, SourceSettings], log: LandingLog, now: datetime | None
+        self,
+        project_dir: Path,
+        sources: Mapping[str, SourceSettings],
+        log: LandingLog,
+        now: datetime | None,
+        judges: Judges,
     ) -> None:
+        self._judges = judges
         self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
         self._summary = LandingSummary()
         self._files: dict[str, SourceFiles] = {}
@@ -159,7 +168,7 @@ class _Landing:
             (instant, dated[instant]) for instant in sorted(dated)
         ]
         asked = {name: source for name, source in self._sources.items() if source.type != "files"}
-        pulls = Pulls(self._stage, self._project_dir, ask_progress)
+        pulls = Pulls(self._stage, self._project_dir, ask_progress, self._judges)
         with self._stage.cleaned_up(), pulls.asking(asked, self._log, self._clock(), between) as answers:
             for instant, versions in [*groups, (None, undated)]:
                 self._take_files(versions, progress, len(listing.pending))
@@ -227,7 +236,12 @@ class _Landing:
             with storage_errors(self._stage.aside), self._files[version.source].local(version) as file:
                 try:
                     readers = read_file(version, settings, file)
-                    batches = [self._stage.add(_file_extraction(version, path, reader)) for path, reader in readers]
+                    batches = [
+                        self._stage.add(
+                            _file_extraction(version, path, reader, self._judges(version.source, version.table))
+                        )
+                        for path, reader in readers
+                    ]
                 except FileRejected:
                     # A file that changes while it is read may look broken, and is not.
                     confirm(version, file)
@@ -287,7 +301,7 @@ def _archive_of(version: FileVersion) -> tuple[str, str, str]:
     return version.source, version.table, version.archive.path if version.archive else ""
 
 
-def _file_extraction(version: FileVersion, path: str, reader: FileReader) -> Extraction:
+def _file_extraction(version: FileVersion, path: str, reader: FileReader, look: Look | None) -> Extraction:
     instant = version.extracted_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return Extraction(
         source=version.source,
@@ -297,6 +311,7 @@ def _file_extraction(version: FileVersion, path: str, reader: FileReader) -> Ext
         position=f"{path}@{instant}",
         extracted_at=version.extracted_at,
         reader=reader,
+        look=look,
     )
 
 

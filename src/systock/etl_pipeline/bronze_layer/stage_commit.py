@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from systock.errors import BusyError
 from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
+from systock.etl_pipeline.bronze_layer.judged_rows import Look, judged
 from systock.etl_pipeline.bronze_layer.landing_log import (
     Batch,
     LandingLog,
@@ -46,6 +47,7 @@ class Extraction:
     """What a source delivered at one position, and how to read it.
 
     asked: the system was asked for it just now: what it says is later than all that it said before.
+    look: sees the rows as they are read, and may refuse them all.
     """
 
     source: str
@@ -57,6 +59,11 @@ class Extraction:
     reader: FileReader
     asked: bool = False
     is_whole: bool = True
+    look: Look | None = None
+
+    def rows(self) -> Iterable[pa.RecordBatch]:
+        """The rows, looked at on their way if somebody wants to."""
+        return judged(self.reader, self.reader, self.look, self.path) if self.look else self.reader
 
     @cached_property
     def batch_id(self) -> str:
@@ -118,7 +125,7 @@ class Stage:
             return None
         original = self._original(extraction)
         batch = self._batch(extraction, next(self._numbers))
-        part = None if original is not None else self._read(batch, reader)
+        part = None if original is not None else self._read(batch, extraction)
         found = original or reader
         batch = replace(
             batch,
@@ -210,13 +217,14 @@ class Stage:
             latest, this = self._latest.get(table), (batch.extracted_at, batch.batch_id, batch.content_hash)
             self._latest[table] = max(latest, this) if latest else this
 
-    def _read(self, batch: Batch, reader: FileReader) -> str | None:
+    def _read(self, batch: Batch, extraction: Extraction) -> str | None:
         """Write the rows into a part; returns the part's name, None without rows."""
+        reader, found_rows = extraction.reader, extraction.rows()
         if not reader.small:
             # A part of its own: what turns out to be broken at its end can still be thrown away.
             name, part = self._new_part(batch, reader.columns)
             try:
-                for rows in reader:
+                for rows in found_rows:
                     part.write(batch.no, rows)
                 if not part.rows:
                     return None
@@ -226,7 +234,7 @@ class Stage:
                 raise
             self._draft.parts[name] = part
             return name
-        gathered = [rows for rows in reader if rows.num_rows]
+        gathered = [rows for rows in found_rows if rows.num_rows]
         if not gathered:
             return None
         key = (batch.source, batch.table, reader.columns)
