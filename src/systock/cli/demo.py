@@ -257,10 +257,10 @@ def _report(
     if shop.given:
         failed = ", ".join(counted(count, _FAILED[name]) for name, count in sorted(shop.given.items()))
         yield f"  Asked      an API that failed on purpose: {failed}"
-    totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
+    totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "asked", "repeats")}
     unread = len(summary.rejected)
     yield (
-        f"  Came in    {counted(totals['lines'], 'line')} in {counted(totals['files'], 'file')}"
+        f"  Came in    {counted(totals['lines'], 'line')} of {counted(totals['files'], 'file')} and {counted(totals['asked'], 'table')}"
         + (f"; {counted(totals['repeats'], 'file')} had come before" if totals["repeats"] else "")
         + (f"; {counted(unread, 'file')} could not be read" if unread else "")
     )
