@@ -284,10 +284,13 @@ def test_behind_a_cursor_only_what_is_new_is_read(shop: Shop) -> None:
     assert shop.rows(sales=BY_ID) == []
     shop.sales((10, "2024-01-01 00:00:00", "1.25"))
     assert [row[0] for row in shop.rows(sales=BY_ID)] == ["10"]
+    cursor = open_log(shop.folder).cursor("erp", "sales")
+    assert cursor and '"10"' in cursor  # by number, not by text
+    shop.sales((9, "2024-01-01 00:00:00", "1.25"))
     shop.server.execute("UPDATE sales SET price = 9 WHERE id = 1")
     assert shop.rows(sales=BY_ID) == []
     # Another cursor begins anew.
-    assert len(shop.rows(sales={**BY_ID, "cursor": ["changed", "id"]})) == 3
+    assert len(shop.rows(sales={**BY_ID, "cursor": ["changed", "id"]})) == 4
 
 
 def test_several_columns_of_a_cursor_part_rows_of_one_instant(shop: Shop) -> None:
@@ -320,6 +323,29 @@ def test_a_window_of_numbers(shop: Shop) -> None:
     shop.rows(sales=window)
     shop.sales((4, "2024-01-01 10:00:00", "1"), (5, "2024-01-01 10:00:00", "1"), (11, "2024-01-01 10:00:00", "1"))
     assert [row[0] for row in shop.rows(sales=window)] == ["5", "11"]
+
+
+def test_a_window_that_is_set_or_changed_later_doubles_nothing(shop: Shop) -> None:
+    shop.server.execute("CREATE TABLE sales (id integer, a varchar(9))", "INSERT INTO sales VALUES (1, 'x'), (2, 'x')")
+    lines = {"mode": "append", "cursor": "id"}
+    assert len(shop.rows(sales=lines)) == 2
+    for window in (5, 50):
+        assert shop.rows(sales={**lines, "late_window": window}) == []
+    shop.server.execute("INSERT INTO sales VALUES (2, 'x'), (1, 'x'), (1, 'x')")
+    # Equal lines are lines all the same.
+    assert shop.rows(sales={**lines, "late_window": 50}) == [("2", "x"), ("1", "x"), ("1", "x")]
+    assert shop.rows(sales={**lines, "late_window": 50}) == []
+
+
+def test_a_cursor_that_is_an_instant(shop: Shop) -> None:
+    kind = {"sqlite": "TEXT", "postgres": "timestamptz", "mysql": "timestamp(3) NULL"}[shop.server.kind]
+    shop.server.execute(f"CREATE TABLE sales (id integer, changed {kind})")
+    settings = {"mode": "append", "cursor": "changed", "late_window": "1 second"}
+    for number, instant in enumerate(
+        ("2024-03-31 01:59:59.5", "2024-03-31 02:00:00", "2024-03-31 01:59:59", "2024-03-31 01:59:58")
+    ):
+        shop.server.execute(f"INSERT INTO sales VALUES ({number}, '{instant}')")
+        assert [row[0] for row in shop.rows(sales=settings)] == ([str(number)] if number < 3 else [])
 
 
 def test_all_tables_are_of_one_instant(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

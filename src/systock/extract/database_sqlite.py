@@ -69,7 +69,7 @@ class SqliteDatabase(Database):
 
     def first(self, columns: Sequence[Column], rest: str) -> list[Value | None] | None:
         with _errors():
-            row = self._connection.execute(_select(columns, rest)).fetchone()
+            row = self._connection.execute(f"{_select(columns, rest)} LIMIT 1").fetchone()
         return row and [
             None if value is None else Value(_text(value), bare=isinstance(value, int | float)) for value in row
         ]
