@@ -15,7 +15,7 @@ from systock.errors import UsageError
 from systock.pipeline_manager.attended_run import attended_run
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import extent_of
-from systock.pipeline_manager.freshness import freshness, volumes
+from systock.pipeline_manager.freshness import freshness, newest_volume
 from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
@@ -180,8 +180,7 @@ class Project:
         for source, settings in self.settings.sources.items():
             for table in settings.tables:
                 batches = log.batches(source=source, table=table)
-                new = [batch for batch in batches if batch.repeat_of is None]
-                volume = volumes(self.settings, new, new[-1].commit_no - 1)[-1] if new else None
+                volume = newest_volume(self.settings, batches)
                 tables.append({
                     "source": source, "table": table, "batches": len(batches), "lines": sum(b.lines for b in batches if b.repeat_of is None),
                     "latest_file": batches[-1].path if batches else None, "known_at": batches[-1].known_at.isoformat() if batches else None,
