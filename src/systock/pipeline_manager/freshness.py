@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from systock.extract.pull import DELETED_AT
 from systock.pipeline_manager.state import Notice
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ class Volume:
 def volumes(settings: Settings, batches: Sequence[Batch], after_commit: int = 0) -> list[Volume]:
     """What is expected of each batch that brought something new in a commit with a higher number.
 
-    batches: those of one table, in their order.
+    batches: those of one table, in their order; such as tell of deleted rows have no usual number of them.
     """
-    new = [batch for batch in batches if batch.repeat_of is None]
+    new = [batch for batch in batches if batch.repeat_of is None and DELETED_AT not in batch.columns]
     found = []
     for number, batch in enumerate(new):
         source = settings.sources.get(batch.source)
@@ -115,6 +116,14 @@ def volumes(settings: Settings, batches: Sequence[Batch], after_commit: int = 0)
         else:
             found.append(Volume(batch, (min(before) // 2, 2 * max(before)), True))
     return found
+
+
+def newest_volume(settings: Settings, batches: Sequence[Batch]) -> Volume | None:
+    """What is expected of the newest batch of a table that brought something new."""
+    for batch in reversed(batches):
+        if found := volumes(settings, batches, batch.commit_no - 1):
+            return found[-1]
+    return None
 
 
 def odd_volumes(settings: Settings, log: LandingLog, after_commit: int) -> list[Volume]:

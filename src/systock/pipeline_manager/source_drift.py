@@ -114,6 +114,8 @@ class _Published:
         from systock.data_warehouse.engine.duckdb import connect
 
         with connect(warehouse, read_only=True) as engine:
+            if not engine.rows("SELECT 1 FROM information_schema.columns WHERE column_name = 'held_for'"):
+                return  # published by an older SyStock: the next run tells
             rows = engine.rows(f"""SELECT batch_no, entity, column_name, min(rule), min(value), count(*) FROM silver.quarantine
                 WHERE known_to_at = {FOREVER} AND (starts_with(rule, 'no ') OR rule = 'neither true nor false') AND column_name IS NOT NULL
                     AND batch_no IN (SELECT max(batch_no) FROM meta.batch GROUP BY source_name, table_name)

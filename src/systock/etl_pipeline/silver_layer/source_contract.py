@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, quoted
 from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql, Reading
+from systock.extract.pull import DELETED_AT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,9 +62,11 @@ class SourceContract:
         """evolve, freeze or quarantine."""
         return str(getattr(self.settings, f"{kind}_columns"))
 
-    def columns_drift(self, columns: Iterable[str], before: Iterable[Iterable[str]]) -> Iterator[Drift]:
+    def columns_drift(self, columns: Sequence[str], before: Iterable[Iterable[str]]) -> Iterator[Drift]:
         """New and missing columns of a batch. before: the columns of each batch that was taken earlier."""
-        now = {column.lower(): column for column in columns}
+        now = {column.lower(): column for column in columns if column != DELETED_AT}
+        if DELETED_AT in columns and now.keys() <= {column.lower() for column in self.settings.key}:
+            return  # it only says whose rows are gone
         had = {column.lower() for earlier in before for column in earlier}
         if not had:
             return
@@ -125,7 +128,7 @@ def contracts_of(
 
 
 def held_for(
-    contract: SourceContract, columns: Iterable[str], before: Iterable[Iterable[str]], engine: Engine
+    contract: SourceContract, columns: Sequence[str], before: Iterable[Iterable[str]], engine: Engine
 ) -> str | None:
     """Why a batch, whose lines are the relation judged_line, is held: the drifts that are to be quarantined.
 

@@ -24,7 +24,7 @@ DAY = ("SELECT replace(s.tag, '/', '-') AS \"mapped_day\" FROM judged_line AS s"
 def contract(
     readings: tuple[Any, ...] = (), needed: tuple[str, ...] = ("id", "price"), **settings: Any
 ) -> SourceContract:
-    table = FileTable.model_validate({"path": "x", "mode": "append", **settings})
+    table = FileTable.model_validate({"path": "x", "mode": "append", "key": ["id"], **settings})
     placed = tuple(("sources/pos/sale_line.sql", reading) for reading in readings)
     return SourceContract("pos", "sales", table, dict.fromkeys(needed, "m.sql:3"), placed)
 
@@ -45,6 +45,9 @@ def told(found: Any) -> list[tuple[str, str]]:
         (["price"], [["id", "price", "unread"]], [("missing", "id")]),
         (["id"], [["id"]], []),
         (["id", "cost"], [["id", "price"]], [("new", "cost"), ("missing", "price")]),
+        (["id", "_deleted_at"], [["id", "price"]], []),
+        (["id", "price", "_deleted_at"], [["id", "price"]], []),
+        (["id", "note", "_deleted_at"], [["id", "price"]], [("new", "note"), ("missing", "price")]),
     ],
 )
 def test_new_and_missing_columns(columns: list[str], before: list[list[str]], found: list[tuple[str, str]]) -> None:
