@@ -255,7 +255,7 @@ class ApiSource(SourceSettings):
     secret_headers: dict[str, SecretStr] = Field(default_factory=dict)
     pagination: Pagination = Field(default_factory=NoPages)
     hosts: tuple[Text, ...] = ()
-    proxy: SecretStr | None = None
+    proxy: Annotated[SecretStr, AfterValidator(values.proxy)] | None = None
     ca_file: Text | None = None
     timeout: Duration = timedelta(seconds=60)
     attempts: StrictInt = Field(default=6, ge=1, le=100)

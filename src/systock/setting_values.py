@@ -355,3 +355,10 @@ def cursor_template(value: str) -> str:
     if "{}" not in value:
         raise ValueError(f"{value!r} does not say with {{}} where the value stands, as in \"updated_at:>='{{}}'\"")
     return value
+
+
+def proxy(value: SecretStr) -> SecretStr:
+    """A proxy. No message shows the value: it may hold a password."""
+    if not re.fullmatch(r"https?://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?", value.get_secret_value()):
+        raise ValueError("is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'")
+    return value

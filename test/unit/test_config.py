@@ -175,6 +175,7 @@ def test_everything_set(tmp_path: Path) -> None:
             API + 'pagination = { type = "page", parm = "p" }',
             ["tables.a.pagination.parm", "end_status, first, more, pages, param,"],
         ),
+        (API.replace("# auth", 'proxy = "proxy:1"'), ["sources.shop.proxy: is not the address of a proxy"]),
         (API + 'pagination = { type = "cursor" }', ["tables.a.pagination.last", "either next", "'meta.next_cursor'"]),
         (API + 'pagination = { type = "cursor", next = "a", last = "b" }', ["pagination.last: either next"]),
         (API + 'cursor = { column = "id" }', ["tables.a.cursor.param: is required"]),

@@ -49,7 +49,10 @@ class Since:
         span: tuple[datetime, datetime] | None = None,
     ) -> None:
         self._settings, self._stored, self._began = settings, stored, _instant(began)
+        self._of = f"{settings.column} {settings.format}"
         state = json.loads(stored) if stored else {}
+        if not isinstance(state, dict) or state.get("of") != self._of:
+            state = {}  # of another column, or written otherwise: it says nothing of this one
         self._style: str = state.get("style", "")
         self.asks_from: str | None = state.get("from", settings.start)
         self.asks_until: str | None = None
@@ -119,7 +122,7 @@ class Since:
         # What came before and did not come now may come again.
         self._kept += [(self._remembered[found], found) for found in self._before.elements()]
         begins = self._prune()
-        return json.dumps({"from": begins, "style": self._style, "seen": self._kept})
+        return json.dumps({"of": self._of, "from": begins, "style": self._style, "seen": self._kept})
 
     def _prune(self) -> str | None:
         """Forget what lies before the place that the next extraction asks from; returns that place."""

@@ -106,16 +106,26 @@ class Endpoint:
             call.body, call.inside = {"query": table.query, "variables": {}}, "variables."
         elif table.body is not None:
             call.body = filled(table.body, self._parent)
-        for name, value in filled(table.params, self._parent).items():
+        try:
+            self._put(place, call)
+        except (LookupError, ValueError, TypeError, AttributeError):
+            raise SourceError(
+                "a parameter has no place in the body of the call",
+                todo="Correct params, pagination or body of the table.",
+            ) from None
+        return call
+
+    def _put(self, place: Place, call: Call) -> None:
+        """Parameters: those of the settings, of the cursor, of the page."""
+        for name, value in filled(self._table.params, self._parent).items():
             call.put(name, value)
-        since, cursor = self._since, table.cursor
+        since, cursor = self._since, self._table.cursor
         if since is not None and cursor is not None:
             if since.asks_from is not None:
                 call.put(cursor.param, cursor.template.replace("{}", since.asks_from))
             if since.asks_until is not None and cursor.until_param:
                 call.put(cursor.until_param, cursor.template.replace("{}", since.asks_until))
         self._paging.put(place, call)
-        return call
 
     def _endless(self, what: str) -> SourceError:
         kind = (self._table.pagination or self._source.pagination).type

@@ -7,6 +7,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -18,7 +19,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from systock import __version__
 from systock.api_settings import ApiSource
-from systock.errors import SettingsError, SourceError
+from systock.errors import SourceError
 from systock.extract.api_auth import AuthRefused, auth_of
 from systock.extract.api_body import LATER, Again, decoded, excerpt, retry_after, said, wait_for_calls
 from systock.extract.api_call import Answer, Call
@@ -214,6 +215,8 @@ class Client:
             response.release_conn()
         except HTTPError as error:
             raise self._failed(error) from None
+        except (HTTPException, ValueError) as error:  # such as a line break in a token
+            raise SourceError(f"the call cannot be sent: {error}", todo="Correct the settings of the source.") from None
         found = {name.lower(): value for name, value in response.headers.items()}
         self._note_limits(found)
         return response.status, found, body
@@ -315,8 +318,9 @@ def _pool(settings: ApiSource, project_dir: Path) -> urllib3.PoolManager:
             try:
                 context.load_verify_locations(project_dir / settings.ca_file)
             except (OSError, ssl.SSLError) as error:
-                raise SettingsError(
-                    f"{settings.ca_file!r} cannot be read as certificates: {error.strerror or error}", where="ca_file"
+                raise SourceError(
+                    f"{settings.ca_file!r} cannot be read as certificates: {error.strerror or error}",
+                    todo="Correct ca_file of the source.",
                 ) from None
         elif not context.cert_store_stats()["x509_ca"]:  # systems that bring none, such as slim containers
             import certifi

@@ -278,6 +278,12 @@ def test_where_the_next_extraction_begins(value: str, settings: dict[str, Any], 
     assert Since(cursor, kept, datetime(2030, 1, 1, tzinfo=UTC)).asks_from == asks
 
 
+@pytest.mark.parametrize("kept", ['{"of": "id auto", "from": "99", "style": "number", "seen": []}', "[1]", "{}"])
+def test_a_cursor_of_something_else_says_nothing(kept: str) -> None:
+    cursor = Incremental.model_validate({"column": "at", "param": "since", "start": "2024-01-01"})
+    assert Since(cursor, kept, datetime(2030, 1, 1, tzinfo=UTC)).asks_from == "2024-01-01"
+
+
 def test_a_window_that_does_not_fit(tmp_path: Path) -> None:
     for value, window in (("5", "1 minute"), ("2024-05-31T12:00:00Z", 5)):
         with serve(lambda request, value=value: Reply([{"id": 1, "at": value}])) as server:  # type: ignore[misc]

@@ -133,6 +133,17 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
         assert ids(extract(trusted, tmp_path).only()) == [1, 2, 3, 4]
 
 
+def test_settings_that_only_show_when_asked(tmp_path: Path) -> None:
+    with serve(paged) as server:
+        auth = {"type": "bearer", "token": "s3cret\n"}
+        error = str(extract(source(server.url, auth=auth), tmp_path).error())
+        assert "the call cannot be sent" in error and "s3cret" not in error
+        table = {"body": {"params": [1]}, "params": {"params.3": "x"}}
+        assert "has no place in the body" in str(extract(source(server.url, table), tmp_path).error())
+        error = str(extract(source(server.url, ca_file="missing.pem"), tmp_path).error())
+        assert "'missing.pem' cannot be read as certificates: No such file" in error
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 def test_a_wait_that_is_asked_for_is_kept(tmp_path: Path, as_date: bool) -> None:
     counter = itertools.count()

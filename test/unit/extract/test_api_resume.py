@@ -90,7 +90,7 @@ def test_begins_anew_where_two_states_would_mix(tmp_path: Path, changed: str) ->
         elif changed == "settings":
             table["params"] = {"state": "open"}
         elif changed == "cursor":
-            cursors["orders"] = json.dumps({"from": "2024-05-31T12:00:00Z", "style": "TZ", "seen": []})
+            cursors["orders"] = json.dumps({"of": "at auto", "from": "2024-05-31T12:00:00Z", "style": "TZ", "seen": []})
         elif changed == "damage":
             path = tmp_path / "asked" / "orders.pages"
             path.write_bytes(path.read_bytes()[:150])
