@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from systock.config import load_settings
-from systock.errors import UsageError
+from systock.errors import DefinitionError, UsageError
 from systock.pipeline_manager.attended_run import attended_run
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import extent_of
-from systock.pipeline_manager.freshness import freshness
+from systock.pipeline_manager.freshness import freshness, newest_volume
 from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
@@ -167,6 +167,8 @@ class Project:
 
     def status(self) -> dict[str, Any]:
         """What is loaded, how fresh it is, what the last run did."""
+        from systock.pipeline_manager.source_drift import drifts
+
         state, log = State(self._place.state_dir), self._place.log()
         published, last = state.published(), log.last_commit()
         runs, notices = state.runs(1), state.notices(5)
@@ -175,7 +177,7 @@ class Project:
         sources = [
             {
                 "source": of.source, "fresh_at": of.fresh_at.isoformat() if of.fresh_at else None,
-                "fresh_within": str(of.fresh_within) if of.fresh_within else None, "is_late": of.is_late(now),
+                "fresh_within": str(of.fresh_within) if of.fresh_within else None, "is_learned": of.is_learned, "is_late": of.is_late(now),
                 "next_run": self._local(min((p.upcoming for p in plans if of.source in p.job.sources and p.upcoming), default=None)),
             }
             for of in freshness(self.settings, log)
@@ -184,17 +186,26 @@ class Project:
         for source, settings in self.settings.sources.items():
             for table in settings.tables:
                 batches = log.batches(source=source, table=table)
+                volume = newest_volume(self.settings, batches)
                 tables.append({
                     "source": source, "table": table, "batches": len(batches), "lines": sum(b.lines for b in batches if b.repeat_of is None),
                     "latest_file": batches[-1].path if batches else None, "known_at": batches[-1].known_at.isoformat() if batches else None,
+                    "latest_lines": volume.batch.lines if volume else None,
+                    "expected_lines": "{:,} to {:,}".format(*volume.expected) + " (learned)" * volume.is_learned if volume and volume.expected else None,
+                    "is_unusual": volume.is_odd if volume else None,
                     "rejected_files": sum((r.source, r.table) == (source, table) for r in log.rejected()),
                 })  # fmt: skip
+        try:
+            drift = drifts(Definitions(self.path, self.settings), log, self._place.warehouse)
+        except DefinitionError:
+            drift = []  # a wrong mapping is the next run's to tell
         return {
             "project": self.settings.project.name, "generation": published.generation if published else None,
             "published_at": published.published_at if published else None, "known_at": published.known_at if published else None,
             "waiting_commits": (last.no if last else 0) - (published.commit_no if published else 0),
             "last_run": {k: v for k, v in runs[0].items() if k != "summary"} if runs else None,
-            "scheduler": scheduler_at_work(self._place.state_dir), "sources": sources, "tables": tables, "notices": notices,
+            "scheduler": scheduler_at_work(self._place.state_dir), "sources": sources, "tables": tables,
+            "drift": drift, "notices": notices,
         }  # fmt: skip
 
     def runs(self, limit: int = 20) -> list[dict[str, Any]]:

@@ -113,6 +113,42 @@ def one_or_several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def file_path(value: str) -> str:
+    """A path or pattern of files: inside the project, or an address such as s3://bucket/prefix/*.csv."""
+    if "://" not in value:
+        return path_inside(value)
+    scheme, _, rest = value.partition("://")
+    valid = "'s3://bucket/prefix/*.csv' or 'sftp://user@host:22/folder/*.csv'"
+    if scheme not in ("s3", "sftp"):
+        raise ValueError(f"{scheme}:// is not read: give a path inside the project, {valid}")
+    if not re.fullmatch(r"[^/@:]+" if scheme == "s3" else r"([^/@:]+@)?[^/@:]+(:[0-9]{1,5})?", rest.partition("/")[0]):
+        raise ValueError(f"is not an address: {valid}; a password has its place in [sources.<source>.remote]")
+    if (
+        not rest.partition("/")[2]
+        or rest.endswith("/")
+        or ".." in rest.split("/")
+        or any(ord(sign) < 32 for sign in rest)
+    ):
+        raise ValueError(f"{value!r} names no file: {valid}")
+    return value
+
+
+def http_url(value: str) -> str:
+    """An http(s) address, or none."""
+    if value and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+        raise ValueError("is not an address such as 'https://storage.example.com' (keys have their own settings)")
+    return value
+
+
+def host_key(value: str) -> str:
+    """The public key of an SSH server, as known_hosts has it behind the host's name; or none."""
+    if value and not re.fullmatch(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]{40,}", value):
+        raise ValueError(
+            f"{value!r} is not a host key: kind and key, such as 'ssh-ed25519 AAAA…' (see 'ssh-keyscan HOST')"
+        )
+    return value
+
+
 def path_inside(value: str) -> str:
     """A path or pattern of files inside the project."""
     path = PurePosixPath(value)
@@ -257,6 +293,21 @@ def duration(value: object) -> timedelta:
         raise ValueError(f"{value!r} is not a span of time: a number of {units}, such as '26 hours'") from None
 
 
+def duration_or_any(value: object) -> object:
+    """A span of time, or "any": none is too long."""
+    return value if value is None or value == "any" else duration(value)
+
+
+def line_span(value: object) -> object:
+    """How many lines a batch has: the least and the most, or "any"."""
+    if value is None or value == "any":
+        return value
+    whole = isinstance(value, list | tuple) and len(value) == 2 and all(type(number) is int for number in value)
+    if not whole or not 0 <= value[0] <= value[1]:  # type: ignore[index]
+        raise ValueError(f"{value!r} is not a span of lines: the least and the most, such as [100, 5000], or 'any'")
+    return tuple(value)  # type: ignore[arg-type]
+
+
 def address(value: SecretStr) -> SecretStr:
     """Whom to notify. No message shows the value: it may hold a token."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value.get_secret_value()):
@@ -264,4 +315,50 @@ def address(value: SecretStr) -> SecretStr:
             "is not an address: such as 'jsons://host/path' (a webhook), 'mailtos://user:${PASSWORD}@host?to=a@b.com' (mail) "
             "or any other that Apprise knows"
         )
+    return value
+
+
+def web_address(value: str) -> str:
+    """Where an API is. The message shows no user or password that someone wrote into it."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        shown = re.sub(r"//[^/]*@", "//…@", value)
+        raise ValueError(
+            f"{shown!r} is not the address of an API: 'https://host/path', without user, password and parameters, which "
+            "stand in auth and params"
+        )
+    return value.rstrip("/")
+
+
+def texts(value: object) -> object:
+    """Texts by name; numbers, true and false may stand without quotes."""
+    if not isinstance(value, dict):
+        return value
+    plain = {True: "true", False: "false"}
+    return {
+        name: plain[item] if isinstance(item, bool) else str(item) if isinstance(item, int | float) else item
+        for name, item in value.items()
+    }
+
+
+def cursor_format(value: str) -> str:
+    """How the value of a cursor is written."""
+    if value in ("auto", "epoch", "epoch_ms") or "%" in value:
+        return value
+    raise ValueError(
+        f"{value!r} is not one of: 'auto' (as the records have it), 'epoch', 'epoch_ms' (seconds or milliseconds since "
+        "1970) or a pattern such as '%Y-%m-%d %H:%M:%S'"
+    )
+
+
+def cursor_template(value: str) -> str:
+    """A text around the value of a cursor."""
+    if "{}" not in value:
+        raise ValueError(f"{value!r} does not say with {{}} where the value stands, as in \"updated_at:>='{{}}'\"")
+    return value
+
+
+def proxy(value: SecretStr) -> SecretStr:
+    """A proxy. No message shows the value: it may hold a password."""
+    if not re.fullmatch(r"https?://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?", value.get_secret_value()):
+        raise ValueError("is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'")
     return value

@@ -26,6 +26,9 @@ ColumnNames = Annotated[tuple[str, ...], AfterValidator(values.column_names)]
 Mode = Literal["append", "changes", "full"]
 Cron = Annotated[str, AfterValidator(values.cron)]
 Duration = Annotated[timedelta, BeforeValidator(values.duration)]
+Policy = Literal["evolve", "freeze", "quarantine"]
+#: What no figure depends on.
+EXPECTATIONS = {"schedule", "fresh_within", "remote", "expected_lines"}
 
 
 class Section(BaseModel):
@@ -40,6 +43,11 @@ class TableSettings(Section):
     mode: Mode
     key: ColumnNames = ()
     updated_at: str | None = Field(default=None, min_length=1)
+    new_columns: Policy = "evolve"
+    missing_columns: Policy = "evolve"
+    retyped_columns: Policy = "evolve"
+    known_columns: ColumnNames = ()
+    expected_lines: Annotated[tuple[int, int] | Literal["any"] | None, BeforeValidator(values.line_span)] = None
 
     @property
     def tells_deletes(self) -> bool:
@@ -59,11 +67,11 @@ class TableSettings(Section):
 class FileTable(TableSettings):
     """Which files hold one raw table, how they follow each other, how they read."""
 
-    path: Annotated[
-        tuple[Annotated[str, AfterValidator(values.path_inside)], ...], BeforeValidator(values.path_list)
-    ] = Field(min_length=1)
+    path: Annotated[tuple[Annotated[str, AfterValidator(values.file_path)], ...], BeforeValidator(values.path_list)] = (
+        Field(min_length=1)
+    )
     known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
-    format: Literal["auto", "csv", "json", "jsonl", "parquet"] = "auto"
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
     delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"
     quote: Annotated[str, AfterValidator(values.quote)] = '"'
     encoding: Annotated[str, AfterValidator(values.encoding)] = "auto"
@@ -72,6 +80,16 @@ class FileTable(TableSettings):
     header: StrictBool = True
     columns: ColumnNames = ()
     records: str = ""
+    sheet: str = ""
+
+    @field_validator("sheet")
+    @classmethod
+    def _sheet_of_workbook(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("format") not in ("excel", "auto", None):
+            raise ValueError(f"{value!r} only makes sense for format = 'excel', not '{info.data['format']}'")
+        if any(sign in value for sign in "*?[") and info.data.get("mode") == "full":
+            raise ValueError(f"{value!r} may mean several sheets, and in mode = 'full' each batch is the whole table")
+        return value
 
     @field_validator("columns")
     @classmethod
@@ -147,7 +165,7 @@ class SourceSettings(Section):
 
     type: str
     schedule: Cron | None = None
-    fresh_within: Duration | None = None
+    fresh_within: Annotated[timedelta | Literal["any"] | None, BeforeValidator(values.duration_or_any)] = None
     moves_stock: StrictBool = False
     stock_starts: Literal["count", "zero"] = "count"
     codes_of: dict[Literal["product", "location", "customer", "supplier"], str] = Field(default_factory=dict)
@@ -174,7 +192,7 @@ class SourceSettings(Section):
         asks = {"schedule", "fresh_within", *(type(self).model_fields.keys() - SourceSettings.model_fields.keys())}
         tables = {
             name: {
-                **table.model_dump(mode="json", include={*TableSettings.model_fields}),
+                **table.model_dump(mode="json", include={*TableSettings.model_fields} - EXPECTATIONS),
                 "deletes": table.tells_deletes,
             }
             for name, table in self.tables.items()
@@ -182,10 +200,33 @@ class SourceSettings(Section):
         return {**self.model_dump(mode="json", exclude={*asks, "tables"}), "tables": tables}
 
 
+class RemoteSettings(Section):
+    """[sources.<source>.remote]: how s3:// and sftp:// paths are reached."""
+
+    timeout: Duration = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+    endpoint_url: Annotated[str, AfterValidator(values.http_url)] = ""
+    region: str = ""
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    anonymous: StrictBool = False
+    password: SecretStr | None = None
+    private_key: str = ""
+    passphrase: SecretStr | None = None
+    host_key: Annotated[str, AfterValidator(values.host_key)] = ""
+
+    @field_validator("secret_key")
+    @classmethod
+    def _both_keys(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("access_key") is None):
+            raise ValueError("goes with access_key: give both, or none for what the environment has")
+        return value
+
+
 class FileSource(SourceSettings):
-    """A folder into which a system exports files."""
+    """A folder into which a system exports files, here or on another machine."""
 
     type: Literal["files"]
+    remote: RemoteSettings = Field(default_factory=RemoteSettings)
     known_at: Annotated[str, AfterValidator(values.known_at)] = "landing"
     tables: dict[ObjectName, FileTable] = Field(min_length=1)
 
@@ -194,8 +235,10 @@ class FileSource(SourceSettings):
         return self.tables[table].known_at or self.known_at
 
     def figures(self) -> dict[str, Any]:
-        """All but when it runs."""
-        return self.model_dump(mode="json", exclude={"schedule", "fresh_within"})
+        """All but when it runs, how it is reached, and what is expected of it."""
+        figures = self.model_dump(mode="json", exclude={*EXPECTATIONS, "tables"})
+        tables = {name: table.model_dump(mode="json", exclude=EXPECTATIONS) for name, table in self.tables.items()}
+        return {**figures, "tables": tables}
 
 
 class DatabaseSource(SourceSettings):
@@ -208,8 +251,3 @@ class DatabaseSource(SourceSettings):
     url: Annotated[SecretStr, AfterValidator(values.database_url)]
     timeout: Duration = timedelta(seconds=30)
     tables: dict[ObjectName, DatabaseTable] = Field(min_length=1)
-
-
-#: Any source, by its type.
-AnySource = Annotated[FileSource | DatabaseSource, Field(discriminator="type")]
-SOURCE_TYPES: dict[str, type[SourceSettings]] = {"files": FileSource, "database": DatabaseSource}

@@ -103,7 +103,11 @@ class Office:
         if table == "lines":
             return row | {"units": str(pick.choice([1, 1, 2, 3, 8, -1])), "cost": f"{pick.randint(100, 999) / 100}", "kind": pick.choice(["sale", "sale", "sale", "void"])}  # fmt: skip
         if pick.random() < 0.6:
-            return row | {"kind": "receipt", "units": str(pick.randint(1, 40)), "cost": f"{pick.randint(50, 400) / 100}"}
+            return row | {
+                "kind": "receipt",
+                "units": str(pick.randint(1, 40)),
+                "cost": f"{pick.randint(50, 400) / 100}",
+            }
         return row | {"kind": "adjustment", "units": str(pick.choice([-9, -3, -1, 2, 5]))}
 
 
@@ -178,7 +182,9 @@ def live(project: Path, seed: int, batches: int, edits: int) -> None:
                     writer.writeheader()
                     writer.writerows(found)
         Project(project).run()
-        [known_at] = Project(project).query("SELECT CAST(known_at AS VARCHAR) AS at FROM meta.progress")["at"].to_pylist()
+        [known_at] = (
+            Project(project).query("SELECT CAST(known_at AS VARCHAR) AS at FROM meta.progress")["at"].to_pylist()
+        )
         for _ in range(3):
             as_of = (FIRST + timedelta(days=office.chance.randrange(DAYS))).date()
             stock, sales = ask(project, STOCK, as_of, known_at), ask(project, SALES, as_of, known_at)

@@ -10,7 +10,8 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from systock.cli.common import Format, FormatOption, open_project
-from systock.cli.simulate import DaysOption, FaultsOption, ProductsOption, SeedOption, StoresOption, make_chain
+from systock.cli.simulate import PORT, DaysOption, FaultsOption, ProductsOption, SeedOption, StoresOption, make_chain
 from systock.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -26,10 +27,18 @@ if TYPE_CHECKING:
     from systock.pipeline_manager.run_pipeline import RunSummary
     from systock.simulator import AnswerKey
     from systock.simulator.comparison import Comparison, Group
+    from systock.simulator.shop_api import ShopApi
 
 _STATE = ".systock"
 _MANIFEST = "demo.json"
 _SHOWN = 4
+#: What an API's faults are called, one of each.
+_FAILED = {
+    "edges": "doubled record", "errors": "server error", "limits": "rate limit", "refusals": "refused token",
+    "resets": "reset", "slow": "slow answer",
+}  # fmt: skip
+#: How often each of them comes at most: after each one waits.
+_MOST = 2
 #: What stands beside the files of a demo and can be made from them again.
 _MADE_BY_RUNS = ("warehouse.duckdb", ".warehouse.duckdb.new")
 
@@ -47,20 +56,25 @@ def demo(
 ) -> None:
     """See it work: simulate a chain, load it, compare.
 
-    Makes up a retail chain's source files with known faults, runs on them, and compares what is published with the
-    chain's own books, to the last decimal. Exit code 1 when any figure differs.
+    Makes up a retail chain's tills (files), ERP (a database), web shop (an API) and counts (workbooks) with known faults,
+    runs on all of them, and compares what is published with the chain's own books, to the last decimal. Exit code 1 when
+    any figure differs.
     """
     from systock.cli.progress import show_progress
     from systock.simulator.compare import compare
+    from systock.simulator.shop_api import free_port
 
     replaced = _held_demo(directory)
     seconds: dict[str, float] = {}
+    port = free_port(PORT)
     with show_progress() as progress:
         if replaced:
             progress.note(f"{directory} holds an earlier demo: it is replaced.")
         with _timed(seconds, "simulated"):
-            key = _make(directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults)
-        with _timed(seconds, "loaded"):
+            key = _make(
+                directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=True, port=port
+            )  # fmt: skip
+        with _timed(seconds, "loaded"), _web_shop(directory, faults, port) as shop:
             project = open_project(directory)
             summary = project.run(progress=progress)
         with _timed(seconds, "compared"):
@@ -69,11 +83,19 @@ def demo(
     if form is Format.table:
         if progress.moves:
             typer.echo("", err=True)
-        typer.echo("\n".join(_report(directory, key, stores, products, summary, comparison, seconds)))
+        typer.echo("\n".join(_report(directory, key, stores, products, summary, shop, comparison, seconds)))
     else:
         _print_figures(comparison, form)
     if not comparison.same:
         raise typer.Exit(1)
+
+
+def _web_shop(directory: Path, faults: str, port: int) -> AbstractContextManager[ShopApi]:
+    """The web shop's API, for as long as the run takes."""
+    from systock.simulator.shop_api import ShopApi, ShopFaults
+
+    wrong = ShopFaults.asked("all" if faults == "all" else "none")
+    return ShopApi(directory, replace(wrong, most=_MOST), port).serving()
 
 
 @contextmanager
@@ -216,6 +238,7 @@ def _report(
     stores: int,
     products: int,
     summary: RunSummary,
+    shop: ShopApi,
     comparison: Comparison,
     seconds: Mapping[str, float],
 ) -> Iterable[str]:
@@ -226,12 +249,18 @@ def _report(
     yield ""
     kinds = len(key.fault_counts())
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
-    sent = f"{counted(sum(file.lines for file in key.files), 'line')} in {counted(len(key.files), 'file')}"
-    yield f"  Sent       {sent} of tills, ERP and counts{put_in}"
-    totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
+    live = [file for file in key.files if file.is_live]
+    sent = [file for file in key.files if not file.is_live]
+    yield f"  Sent       {counted(sum(file.lines for file in sent), 'line')} in {counted(len(sent), 'file')} of tills and counts"
+    there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
+    yield f"  Held       {there} of the ERP's database and the shop's API{put_in}"
+    if shop.given:
+        failed = ", ".join(counted(count, _FAILED[name]) for name, count in sorted(shop.given.items()))
+        yield f"  Asked      an API that failed on purpose: {failed}"
+    totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "asked", "repeats")}
     unread = len(summary.rejected)
     yield (
-        f"  Came in    {counted(totals['lines'], 'line')} in {counted(totals['files'], 'file')}"
+        f"  Came in    {counted(totals['lines'], 'line')} of {counted(totals['files'], 'file')} and {counted(totals['asked'], 'table')}"
         + (f"; {counted(totals['repeats'], 'file')} had come before" if totals["repeats"] else "")
         + (f"; {counted(unread, 'file')} could not be read" if unread else "")
     )
@@ -256,6 +285,8 @@ def _report(
         yield typer.style(text, fg="red", bold=True) + _times(seconds)
     yield ""
     yield from _suggestions(directory)
+    port = shop.server_address[1]
+    yield f"  {_command()} simulate {shlex.quote(str(directory))} --serve --port {port}    the web shop again, for another run"
 
 
 def _times(seconds: Mapping[str, float]) -> str:
@@ -298,7 +329,7 @@ def _said(value: Any) -> str:
 def _suggestions(directory: Path) -> Iterable[str]:
     here = f"--project {shlex.quote(str(directory))}"
     systock = _command()
-    yield "Three things to try:"
+    yield "To try:"
     yield f'  {systock} query {here} "SELECT business_date, location_name, net_amount, margin_ratio'
     yield '      FROM serve.sales_daily ORDER BY business_date DESC, location_name LIMIT 10"'
     yield f"  {systock} quarantine list {here}     what was set aside, where and why"

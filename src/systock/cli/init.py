@@ -13,6 +13,7 @@ from systock.errors import StorageError, UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = Path(__file__).parents[1] / "examples"
+CONNECTORS = Path(__file__).parents[1] / "connectors"
 
 
 def init(
@@ -20,15 +21,22 @@ def init(
     example: Annotated[
         str | None, typer.Option("--example", help="Copy this example: its settings and mappings.")
     ] = None,
+    connector: Annotated[
+        str | None, typer.Option("--connector", help="Ask this system: settings and mappings that know it.")
+    ] = None,
 ) -> None:
     """Make a new project folder: settings and mappings to adapt."""
+    if example and connector:
+        raise UsageError("--example and --connector are given", state="nothing was written", todo="name one of them")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UsageError(
             f"{directory} is not an empty folder",
             state="nothing was written",
             todo="name a new folder, or empty this one",
         )
-    source = _example(example) if example else None
+    source = _shipped(EXAMPLES, "example", example) if example else None
+    if connector:
+        source = _shipped(CONNECTORS, "connector", connector)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if source:
@@ -46,22 +54,29 @@ def init(
             f"the project cannot be written: {error.strerror}", where=str(error.filename or directory)
         ) from error
     typer.echo(f"A new project is in {directory}. Next:")
-    typer.echo("  1. put files into incoming/, and say in systock.toml which they are")
-    typer.echo("  2. say in sources/<source>/<entity>.sql which columns mean what")
+    if connector:
+        typer.echo("  1. say in systock.toml where it is; secrets, as NAME=value, in .systock/secrets.env")
+        typer.echo("  2. look in sources/ at what its fields mean, and change what is different with you")
+    else:
+        typer.echo("  1. put files into incoming/, and say in systock.toml which they are")
+        typer.echo("  2. say in sources/<source>/<entity>.sql which columns mean what")
     typer.echo(f"  3. systock run --project {directory}")
 
 
-def examples() -> list[str]:
-    """The names of the examples that come with the package."""
-    return sorted(path.parent.name for path in EXAMPLES.glob("*/systock.toml"))
+def shipped(folder: Path) -> list[str]:
+    """The names of the examples or connectors that come with the package."""
+    return sorted(path.parent.name for path in folder.glob("*/systock.toml"))
 
 
-def _example(name: str) -> Path:
-    if name not in examples():
+def _shipped(folder: Path, kind: str, name: str) -> Path:
+    if name not in shipped(folder):
         raise UsageError(
-            f"there is no example {name!r}", where="--example", todo=f"valid: {', '.join(examples()) or 'none'}"
+            f"there is no {kind} {name!r}",
+            where=f"--{kind}",
+            state="nothing was written",
+            todo=f"valid: {', '.join(shipped(folder))}",
         )
-    return EXAMPLES / name
+    return folder / name
 
 
 def _write_project(directory: Path) -> None:

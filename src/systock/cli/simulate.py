@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,9 @@ import typer
 if TYPE_CHECKING:
     from systock.cli.progress import BarProgress, PlainProgress
     from systock.simulator import AnswerKey
+    from systock.simulator.shop_api import ShopFaults
+
+PORT = 8765
 
 DaysOption = Annotated[int, typer.Option("--days", help="Days of trade.")]
 StoresOption = Annotated[int, typer.Option("--stores", help="Stores, beside a warehouse.")]
@@ -26,21 +31,53 @@ def simulate(
     products: ProductsOption = 200,
     seed: SeedOption = 7,
     faults: FaultsOption = "all",
+    serve: Annotated[
+        bool, typer.Option("--serve", help="With a database and a web shop, whose API is served until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Where the shop's API listens; 0: any free port.")] = PORT,
+    shop_faults: Annotated[
+        str, typer.Option("--shop-faults", help="What goes wrong at the API: all, none, or names parted by commas.")
+    ] = "none",
 ) -> None:
-    """Write a made-up chain's source files, and the right answers.
+    """Write a made-up chain's source systems, and the right answers.
 
     Tills, an ERP system and count sheets, each with its own formats and faults, below DIR/incoming; and what a right
     warehouse says about them in DIR/answer_key.json. A folder without settings gets those of the example retail_chain.
+
+    With --serve the ERP is a database, counts are workbooks, and there is a web shop with an API. A DIR that holds such
+    a chain already is only served.
     """
     from systock.cli.progress import show_progress
     from systock.cli.summary import counted
+    from systock.simulator.shop_api import ShopFaults
+    from systock.simulator.shop_data import FILE_NAME
 
+    wrong = ShopFaults.asked(shop_faults)
+    if serve and (directory / FILE_NAME).exists():
+        _serve(directory, wrong, port)
+        return
     with show_progress() as progress:
-        key = make_chain(directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults)
+        key = make_chain(
+            directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=serve, port=port
+        )  # fmt: skip
     for table in key.tables:
         typer.echo(f"{table.table}: {counted(table.lines, 'line')} in {counted(table.files_landed, 'file')}")
     typer.echo(f"Faults put in: {len(key.faults):,}. The right answers are in {directory / 'answer_key.json'}.")
     typer.echo(f"Next: systock run --project {directory}")
+    if serve:
+        _serve(directory, wrong, port)
+
+
+def _serve(directory: Path, faults: ShopFaults, port: int) -> None:
+    from threading import Event
+
+    from systock.simulator.shop_api import PASSWORD, USER, ShopApi
+
+    with ShopApi(directory, faults, port).serving() as api:
+        typer.echo(f"The web shop answers at {api.base_url} (user {USER!r}, password {PASSWORD!r}) until Ctrl-C.")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            Event().wait()
 
 
 def make_chain(
@@ -52,15 +89,19 @@ def make_chain(
     products: int,
     seed: int,
     faults: str,
+    live: bool = False,
+    port: int = PORT,
 ) -> AnswerKey:
     """Write the source files and the answer key, and the settings and mappings where there are none."""
     from systock.config import SETTINGS_FILE
     from systock.simulator import simulate, write_project
 
     tell = _shares(progress)
-    key = simulate(directory, seed=seed, days=days, stores=stores, products=products, faults=faults, progress=tell)
+    key = simulate(
+        directory, seed=seed, days=days, stores=stores, products=products, faults=faults, live=live, progress=tell
+    )
     if not (directory / SETTINGS_FILE).exists():
-        write_project(directory)
+        write_project(directory, f"http://127.0.0.1:{port}" if live else None)
     return key
 
 

@@ -30,6 +30,8 @@ def summary_text(summary: RunSummary, project: Project) -> str:
     held = project.held_back() if summary.status != "dry run" else []
     parts.append(("Held back", _held(held)))
     parts.append(("Not read", [_refused(row) for row in summary.rejected] + [_in_vain(row) for row in summary.failed]))
+    parts.append(("Unusual", _some_of([cell_text(text) for text in summary.unusual])))
+    parts.append(("Not as before", _some_of([_drifted(row) for row in summary.drift])))
     parts.append(("Take note", [cell_text(text) for text in summary.warnings]))
     if summary.status == "dry run":
         parts.append(("Would refresh", [f"{row['table']}: {row['refresh']}" for row in summary.tables]))
@@ -146,6 +148,14 @@ def _held(held: Sequence[Row]) -> list[str]:
     if len(held) > _REASONS:
         lines.append(f"and {counted(len(held) - _REASONS, 'more reason')}")
     return lines
+
+
+def _some_of(lines: Sequence[str]) -> list[str]:
+    return [*lines[:_REASONS], *([f"and {len(lines) - _REASONS} more"] if len(lines) > _REASONS else [])]
+
+
+def _drifted(row: Row) -> str:
+    return cell_text(f"{row['source']}.{row['table']}, {row['file']}: {row['what']}. {row['todo']}")
 
 
 def _refused(row: Row) -> str:

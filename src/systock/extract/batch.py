@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from systock.errors import SourceError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Mode = Literal["append", "changes", "full"]
-Kind = Literal["csv", "json", "jsonl", "parquet"]
+Kind = Literal["csv", "json", "jsonl", "parquet", "excel"]
 
 #: Columns that bronze adds to every raw table; a source column of that name gets a trailing underscore.
 RESERVED_COLUMNS = ("_batch_no", "_row", "_malformed", "_reason", "_file", "_extracted_at", "_known_at", "_deleted_at")
@@ -46,6 +46,47 @@ class TableSettings(Protocol):
     def columns(self) -> Sequence[str]: ...
     @property
     def records(self) -> str: ...
+    @property
+    def sheet(self) -> str: ...
+    @property
+    def new_columns(self) -> str: ...
+    @property
+    def missing_columns(self) -> str: ...
+    @property
+    def retyped_columns(self) -> str: ...
+    @property
+    def known_columns(self) -> Sequence[str]: ...
+
+
+class Secret(Protocol):
+    """A value that is not shown."""
+
+    def get_secret_value(self) -> str: ...
+
+
+class RemoteSettings(Protocol):
+    """How a source's remote paths are reached (`[sources.<source>.remote]`)."""
+
+    @property
+    def timeout(self) -> timedelta: ...
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def access_key(self) -> Secret | None: ...
+    @property
+    def secret_key(self) -> Secret | None: ...
+    @property
+    def anonymous(self) -> bool: ...
+    @property
+    def password(self) -> Secret | None: ...
+    @property
+    def private_key(self) -> str: ...
+    @property
+    def passphrase(self) -> Secret | None: ...
+    @property
+    def host_key(self) -> str: ...
 
 
 class SourceSettings(Protocol):
@@ -56,14 +97,32 @@ class SourceSettings(Protocol):
     @property
     def known_at(self) -> str: ...
     @property
+    def remote(self) -> RemoteSettings: ...
+    @property
     def tables(self) -> Mapping[str, TableSettings]: ...
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file as it lies there now; path is relative to the project, with forward slashes, or the address of a remote file.
+
+    members: of an archive, the patterns of the members that are meant. archive: of a member, the file that holds it.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+    members: tuple[str, ...] = ()
+    archive: FoundFile | None = None
 
 
 @dataclass(frozen=True)
 class FileVersion:
     """One version of one file, read for one table of a source.
 
-    path: relative to the project, with forward slashes.
+    path: relative to the project, with forward slashes, or the address of a remote file; of a member of an archive that
+    of the archive goes before.
+    archive: the file that holds it, if it is a member of one.
     extracted_at: the stated instant if there is one, else the file's modification time (UTC).
     known_at: the stated instant at which it became known; None = when it lands.
     """
@@ -76,13 +135,15 @@ class FileVersion:
     modified_ns: int
     extracted_at: datetime
     known_at: datetime | None
+    archive: FoundFile | None = None
 
 
 @dataclass(frozen=True)
 class SeenFile:
     """Size and modification time a file had when the log last dealt with it.
 
-    refused_with: the settings a refused file was read with: it is tried again when they change; None = it landed.
+    refused_with: the settings a refused file (or an archive, whose members are judged each) was read with: it is looked
+    at again when they change; None = it landed.
     """
 
     size: int
@@ -119,6 +180,8 @@ class Listing:
     unmatched: table settings (dotted names) whose patterns match no file at all.
     gone: table and path of refused files that are no longer there.
     future: pending files that count as taken now, as their modification time lies in the future.
+    archives: archives that were opened, each as a version of its own, with the settings under which its members are
+    judged: once they are dealt with, it need not be opened again.
     """
 
     pending: list[FileVersion] = field(default_factory=list)
@@ -128,6 +191,7 @@ class Listing:
     unmatched: list[str] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
+    archives: list[tuple[FileVersion, str]] = field(default_factory=list)
 
 
 class FileReader(Protocol):
@@ -142,8 +206,9 @@ class FileReader(Protocol):
     lines: int
     malformed: int
     blank: int
-    columns: tuple[str, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...]: ...
     @property
     def content_hash(self) -> str: ...
     @property

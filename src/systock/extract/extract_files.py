@@ -8,20 +8,23 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 from systock.errors import SettingsError
 from systock.extract.batch import (
+    FileChanging,
     FileReader,
     FileRejected,
     FileVersion,
+    FoundFile,
     Kind,
     Listing,
     SeenFile,
     SourceSettings,
     TableSettings,
 )
-from systock.extract.find_files import FoundFile, find_files
 from systock.extract.known_at import from_nanoseconds, stated_instant
+from systock.extract.source_files import SourceFiles
 
 #: A file modified less than this long ago may still be being written.
 SETTLE_SECONDS = 1.0
@@ -35,14 +38,20 @@ _KINDS: dict[str, Kind] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
 
 
 def settings_text(settings: TableSettings, known_at: str) -> str:
-    """How a file is read, as text: a refused file is tried again when this changes."""
-    names = ("format", "delimiter", "quote", "encoding", "skip_rows", "skip_footer", "header", "records")
-    values = {name: getattr(settings, name) for name in names}
-    return json.dumps({**values, "columns": list(settings.columns), "known_at": known_at}, sort_keys=True)
+    """How a file is read, and what it may bring, as text: a refused file is tried again when this changes."""
+    read = ("format", "delimiter", "quote", "encoding", "skip_rows", "skip_footer", "header", "records", "sheet")
+    values = {name: getattr(settings, name) for name in (*read, "new_columns", "missing_columns", "retyped_columns")}
+    lists = {name: [*getattr(settings, name)] for name in ("columns", "known_columns")}
+    return json.dumps({**values, **lists, "known_at": known_at}, sort_keys=True)
 
 
 def known_at_setting(source: SourceSettings, table: str) -> str:
@@ -51,9 +60,7 @@ def known_at_setting(source: SourceSettings, table: str) -> str:
 
 
 def list_files(
-    source_name: str,
-    source_settings: SourceSettings,
-    project_dir: Path,
+    files: SourceFiles,
     seen: Mapping[tuple[str, str], SeenFile],
     now: datetime,
     *,
@@ -71,27 +78,43 @@ def list_files(
     several such files in the order of their modification times.
     """
     listing = Listing()
+    source_name, source_settings = files.name, files.settings
     fresh: list[tuple[str, FoundFile]] = []
+    there: dict[str, set[str]] = {}
     for table, settings in source_settings.tables.items():
         setting = f"sources.{source_name}.tables.{table}.path"
-        found = find_files(settings.path, project_dir, setting)
+        found = files.find(table)
         if not found:
             listing.unmatched.append(setting)
+        there[table] = {file.path for file in found}
         text = settings_text(settings, known_at_setting(source_settings, table))
         for file in found:
-            before = seen.get((table, file.path))
-            unchanged = before is not None and (before.size, before.modified_ns) == (file.size, file.modified_ns)
-            if before is not None and unchanged and before.refused_with in (None, text):
+            if not _is_unchanged(seen.get((table, file.path)), file, text):
+                fresh.append((table, file))
+            elif file.members:
+                inside = {path for name, path in seen if name == table and path.startswith(f"{file.path}/")}
+                there[table] |= inside
+                listing.unchanged += len(inside)
+            else:
+                listing.unchanged += 1
+    settled: list[tuple[str, FoundFile]] = []
+    for table, file in _settled(fresh, files, listing, clock, sleep):
+        if not file.members:
+            settled.append((table, file))
+            continue
+        text = settings_text(source_settings.tables[table], known_at_setting(source_settings, table))
+        members = _opened(listing, files, table, file, timezone)
+        there[table].update(member.path for member in members)
+        for member in members:
+            if _is_unchanged(seen.get((table, member.path)), member, text):
                 listing.unchanged += 1
             else:
-                fresh.append((table, file))
-        paths = {file.path for file in found}
-        listing.gone += [
-            (name, path)
-            for (name, path), before in seen.items()
-            if name == table and before.refused_with is not None and path not in paths
-        ]
-    settled = _settled(fresh, project_dir, listing, clock, sleep)
+                settled.append((table, member))
+    listing.gone += [
+        (table, path)
+        for (table, path), before in seen.items()
+        if before.refused_with is not None and path not in there.get(table, {path})
+    ]
     latest = max(int(now.timestamp() * 1_000_000) * 1000, int(clock() * 1_000_000) * 1000)
     future = sorted({file.modified_ns for _, file in settled if file.modified_ns > latest}, reverse=True)
     taken = {modified_ns: latest - 1000 * place for place, modified_ns in enumerate(future)}
@@ -100,9 +123,40 @@ def list_files(
     return listing
 
 
+def _is_unchanged(before: SeenFile | None, file: FoundFile, text: str) -> bool:
+    """Did the log deal with the file as it is? One that was refused, and an archive, also by these settings."""
+    if before is None or (before.size, before.modified_ns) != (file.size, file.modified_ns):
+        return False
+    return before.refused_with in (None, text, _archive_text(text, file))
+
+
+def _archive_text(text: str, archive: FoundFile) -> str:
+    return json.dumps([text, *archive.members])
+
+
+def _opened(listing: Listing, files: SourceFiles, table: str, archive: FoundFile, timezone: str) -> list[FoundFile]:
+    """The members of an archive that are meant; an archive that is refused has none."""
+    source = files.settings
+    version = FileVersion(
+        files.name, table, source.tables[table].mode, archive.path, archive.size, archive.modified_ns,
+        from_nanoseconds(archive.modified_ns), None,
+    )  # fmt: skip
+    try:
+        found = files.members(archive, timezone)
+    except FileRejected as error:
+        listing.rejected.append((version, error))
+        return []
+    except FileChanging:
+        listing.waiting.append((table, archive.path))
+        return []
+    text = settings_text(source.tables[table], known_at_setting(source, table))
+    listing.archives.append((version, _archive_text(text, archive)))
+    return found
+
+
 def _settled(
     fresh: list[tuple[str, FoundFile]],
-    project_dir: Path,
+    files: SourceFiles,
     listing: Listing,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
@@ -118,15 +172,9 @@ def _settled(
     sleep(min(longest, SETTLE_SECONDS))
     settled = []
     for wait, (table, file) in zip(waits, fresh, strict=True):
-        if wait > 0:
-            try:
-                status = os.stat(project_dir / file.path)
-                changed = (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns)
-            except OSError:
-                changed = True
-            if changed:
-                listing.waiting.append((table, file.path))
-                continue
+        if wait > 0 and not files.is_still(file):
+            listing.waiting.append((table, file.path))
+            continue
         settled.append((table, file))
     return settled
 
@@ -148,7 +196,9 @@ def _add(
     known_at = known_at_setting(source, table)
 
     def version(extracted_at: datetime, known_at: datetime | None) -> FileVersion:
-        return FileVersion(source_name, table, mode, file.path, file.size, file.modified_ns, extracted_at, known_at)
+        return FileVersion(
+            source_name, table, mode, file.path, file.size, file.modified_ns, extracted_at, known_at, file.archive
+        )
 
     modified_at = now
     try:
@@ -180,10 +230,23 @@ def _is_text(path: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
-def read_file(version: FileVersion, table_settings: TableSettings, project_dir: Path) -> FileReader:
-    """Open a version; FileRejected if it cannot be read as a whole, FileChanging if it is another version now."""
-    file = project_dir / version.path
-    kind = _kind(version, table_settings, file)
+def read_file(version: FileVersion, table_settings: TableSettings, file: Path) -> list[tuple[str, FileReader]]:
+    """Open a version that lies in this file: its readers, each with the path that its batch goes by.
+
+    There is one, but for several sheets of a workbook. Raises FileRejected if it cannot be read as a whole,
+    FileChanging if it is another version now.
+    """
+    kind = _kind(version, table_settings)
+    if kind == "excel":
+        from systock.extract.read_workbook import read_sheets
+
+        return [*read_sheets(version, table_settings, file)]
+    return [(version.path, _reader(version, table_settings, file, kind))]
+
+
+def _reader(
+    version: FileVersion, settings: TableSettings, file: Path, kind: Literal["csv", "json", "jsonl", "parquet"]
+) -> FileReader:
     if kind == "parquet":
         from systock.extract.read_arrow import ParquetReader
 
@@ -191,20 +254,21 @@ def read_file(version: FileVersion, table_settings: TableSettings, project_dir: 
     if kind == "csv":
         from systock.extract.read_csv import CsvReader
 
-        return CsvReader(version, table_settings, file)
+        return CsvReader(version, settings, file)
     from systock.extract.read_json import JsonReader
 
-    return JsonReader(version, table_settings, file, kind, auto=table_settings.format == "auto")
+    return JsonReader(version, settings, file, kind, auto=settings.format == "auto")
 
 
-def _kind(version: FileVersion, settings: TableSettings, file: Path) -> Kind:
+def _kind(version: FileVersion, settings: TableSettings) -> Kind:
     name = version.path.rsplit("/", 1)[-1].lower()
     if settings.format != "auto":
-        for kind in ("csv", "json", "jsonl", "parquet"):
+        for kind in get_args(Kind):
             if settings.format == kind:
-                return kind
+                return cast(Kind, kind)
         setting = f"sources.{version.source}.tables.{version.table}.format"
-        raise SettingsError(f"{settings.format!r} is not one of: auto, csv, json, jsonl, parquet", where=setting)
+        valid = ", ".join(("auto", *get_args(Kind)))
+        raise SettingsError(f"{settings.format!r} is not one of: {valid}", where=setting)
     for suffix in (".gz", ".zst"):
         name = name.removesuffix(suffix)
     return _KINDS.get(os.path.splitext(name)[1], "csv")

@@ -44,7 +44,7 @@ class TableReader(_ArrowReader):
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        super().__init__(table.column_names, _table_hash(table), small=table.nbytes <= SMALL_BYTES)
+        super().__init__(table.column_names, table_hash(table), small=table.nbytes <= SMALL_BYTES)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._table.to_batches(max_chunksize=65_536):
@@ -94,7 +94,8 @@ class ParquetReader(_ArrowReader):
         )
 
 
-def _table_hash(table: pa.Table) -> str:
+def table_hash(table: pa.Table) -> str:
+    """SHA-256 over the names and the text of all values, in order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

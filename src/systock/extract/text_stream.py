@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,35 +42,43 @@ def confirm(version: FileVersion, file: Path | int) -> None:
         raise FileChanging("the file changed while it was read: it waits for the next run", where=version.path)
 
 
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Say what it means for a delivery that the system does not let its file be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileChanging("the file went away before it was read", where=path) from None
+    except PermissionError as error:
+        raise FileRejected(
+            f"the file cannot be read: {error.strerror}", where=path, todo="Give read permission.", again=True
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # that is the disk on which a copy is made
+        raise FileRejected(
+            f"the file cannot be read: {error.strerror or error}", where=path, todo=_DELIVER_AGAIN, again=True
+        ) from None
+
+
 def raw_chunks(version: FileVersion, file: Path, decompress: bool = True) -> Iterator[bytes]:
     """The bytes of a file in pieces, gzip and zstd (known by their first bytes, not by the name) undone."""
     import pyarrow as pa
 
-    try:
-        with open(file, "rb", buffering=0) as stored:
-            confirm(version, stored.fileno())
-            first = stored.read(CHUNK) or b""
-            compression = _COMPRESSIONS.get(first[:2]) if decompress else None
-            if compression is None or (compression == "zstd" and not first.startswith(_ZSTD_MAGIC)):
-                while first:
-                    yield first
-                    first = stored.read(CHUNK) or b""
-                return
-            source: Any = pa.BufferReader(first)
-            if len(first) < version.size:
-                stored.seek(0)
-                source = pa.PythonFile(stored, mode="r")
-            yield from _decompressed(pa.CompressedInputStream(source, compression), version, compression)
-    except FileNotFoundError:
-        raise FileChanging("the file went away before it was read", where=version.path) from None
-    except PermissionError as error:
-        raise FileRejected(
-            f"the file cannot be read: {error.strerror}", where=version.path, todo="Give read permission.", again=True
-        ) from None
-    except OSError as error:
-        raise FileRejected(
-            f"the file cannot be read: {error.strerror or error}", where=version.path, todo=_DELIVER_AGAIN, again=True
-        ) from None
+    with reading(version.path), open(file, "rb", buffering=0) as stored:
+        confirm(version, stored.fileno())
+        first = stored.read(CHUNK) or b""
+        compression = _COMPRESSIONS.get(first[:2]) if decompress else None
+        if compression is None or (compression == "zstd" and not first.startswith(_ZSTD_MAGIC)):
+            while first:
+                yield first
+                first = stored.read(CHUNK) or b""
+            return
+        source: Any = pa.BufferReader(first)
+        if len(first) < version.size:
+            stored.seek(0)
+            source = pa.PythonFile(stored, mode="r")
+        yield from _decompressed(pa.CompressedInputStream(source, compression), version, compression)
 
 
 def _decompressed(stream: Any, version: FileVersion, compression: str) -> Iterator[bytes]:
@@ -121,7 +131,7 @@ class TextFile:
             raise FileRejected(
                 "this is a zip archive or a workbook, not a text file",
                 where=self.version.path,
-                todo="Unpack it, or save the sheet as CSV.",
+                todo="Give it its proper ending (.zip, .xlsx, .ods), or set the table's format to 'excel'.",
             )
         if encoding != "auto":
             try:
@@ -143,7 +153,7 @@ class TextFile:
             return self._raw_head.removeprefix(codecs.BOM_UTF8)
         decoder = codecs.getincrementaldecoder(self.encoding)("strict" if self.complete else "replace")
         try:
-            return decoder.decode(self._raw_head, final=self.complete).encode("utf-8")
+            return decoder.decode(self._raw_head, final=self.complete).encode("utf-8").removeprefix(codecs.BOM_UTF8)
         except UnicodeDecodeError as error:
             raise self._undecodable(self.encoding, error.start, self._raw_head[error.start]) from None
 
@@ -181,12 +191,12 @@ class TextFile:
             return
         decoder = None if self.encoding == "utf-8" else codecs.getincrementaldecoder(self.encoding)()
         raw = raw_chunks(self.version, self._file)
-        bom = self.encoding == "utf-8"
+        bom = True
         for chunk in raw:
-            if bom:
-                chunk, bom = chunk.removeprefix(codecs.BOM_UTF8), False
             if decoder is not None:
                 chunk = decoder.decode(chunk).encode("utf-8")
+            if bom and chunk:
+                chunk, bom = chunk.removeprefix(codecs.BOM_UTF8), False
             if skip:
                 skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
             if chunk:

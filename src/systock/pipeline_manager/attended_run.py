@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from systock.errors import BusyError, StorageError, SystockError
-from systock.pipeline_manager.freshness import late_notices
+from systock.pipeline_manager.freshness import late_notices, volume_notices
 from systock.pipeline_manager.notify import tell
 from systock.pipeline_manager.run_pipeline import RunSummary, SourcesFailed, Workplace, run
 from systock.pipeline_manager.state import Notice, State
@@ -59,7 +59,7 @@ def attended_run(
     except Exception as error:
         notify_of_failure(place, progress, "run", error)
         raise
-    tell_late(place, progress)
+    tell_late(place, progress, unusual=summary.unusual)
     return summary
 
 
@@ -118,8 +118,8 @@ def notify_of_failure(place: Workplace, progress: Progress, what: str, error: Ex
             progress.note(problem)
 
 
-def tell_late(place: Workplace, progress: Progress, now: datetime | None = None) -> None:
-    """Tell people which sources are late, and what they could not be told before. Never fails."""
+def tell_late(place: Workplace, progress: Progress, now: datetime | None = None, unusual: Sequence[str] = ()) -> None:
+    """Tell people which sources are late, what came in unusual numbers, and what they could not be told before. Never fails."""
     if not place.settings.notify.urls:
         return
     try:
@@ -127,6 +127,7 @@ def tell_late(place: Workplace, progress: Progress, now: datetime | None = None)
     except SystockError as error:
         progress.note(str(error))
         notices = []
+    notices += volume_notices(place.settings, unusual)
     with _state(place) as state:
         for problem in tell(state, place.settings.notify, notices):
             progress.note(problem)

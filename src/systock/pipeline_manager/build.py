@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
 from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
 from systock.etl_pipeline.silver_layer.lines import line_view
 from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
+from systock.etl_pipeline.silver_layer.source_contract import applies, held_for
 from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh
@@ -73,6 +75,11 @@ class Build:
         self, engine: Engine, definitions: Definitions, log: LandingLog, bronze: Path, progress: Progress
     ) -> None:
         self.engine, self.definitions, self.log, self.bronze, self.progress = engine, definitions, log, bronze, progress
+
+    @cached_property
+    def _held(self) -> dict[int, str]:
+        """Batches that are held, and why."""
+        return dict(self.engine.rows("SELECT batch_no, held_for FROM meta.batch WHERE held_for IS NOT NULL"))
 
     def is_current_definition(self) -> bool:
         """Was this file built, from its first commit on, by the definitions of today?"""
@@ -138,6 +145,7 @@ class Build:
         if not is_new:
             self.engine.expect_rows(sum(batch.lines for batch in batches))
         self._register(batches)
+        batches = self._judged(batches)
         self._snapshots([batch for batch in batches if batch.source == SNAPSHOT_SOURCE])
         conformed = self._silver(commits, self._with_parts(batches), done)
         built = Built(generation, last.no if last else done, last.known_at.isoformat() if last else known_before)
@@ -160,6 +168,27 @@ class Build:
         )
         return built
 
+    def _judged(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches, those that their source's contract puts into quarantine held."""
+        pending = {batch.no for batch in batches}
+        for source, table in sorted({(batch.source, batch.table) for batch in batches}):
+            settings = self.definitions.settings.sources.get(source)
+            of = settings.tables.get(table) if settings else None
+            if of is None or not applies(of, "quarantine"):
+                continue
+            contract, before = self.definitions.source_contracts[source, table], set[tuple[str, ...]]()
+            for batch in self.log.batches(up_to_commit=batches[-1].commit_no, source=source, table=table):
+                if batch.no in pending:
+                    line_view(self.engine, "judged_line", self.bronze, self._with_parts([batch]), contract.needed)
+                    if reason := held_for(contract, batch.columns, before, self.engine):
+                        self._held[batch.no] = reason
+                        self.engine.execute(
+                            f"UPDATE meta.batch SET held_for = {literal(reason)}, is_complete = FALSE WHERE batch_no = {batch.no}"
+                        )
+                if batch.no not in self._held:
+                    before.add(batch.columns)
+        return [replace(batch, held_for=self._held.get(batch.no)) for batch in batches]
+
     def _register(self, batches: Sequence[Batch]) -> None:
         """List the batches in meta.batch."""
         import pyarrow as pa
@@ -174,7 +203,7 @@ class Build:
             "mode": ([b.mode for b in batches], pa.string()), "path": ([b.path for b in batches], pa.string()),
             "extracted_at": ([b.extracted_at for b in batches], instant), "lines": ([b.lines for b in batches], pa.int64()),
             "malformed": ([b.malformed for b in batches], pa.int64()), "repeat_of": ([b.repeat_of for b in batches], pa.int32()),
-            "is_complete": ([b.complete for b in batches], pa.bool_()),
+            "is_complete": ([b.complete for b in batches], pa.bool_()), "held_for": ([None for _ in batches], pa.string()),
         }  # fmt: skip
         self.engine.insert(
             "meta.batch", pa.table({name: pa.array(values, type_) for name, (values, type_) in columns.items()})
@@ -235,7 +264,7 @@ class Build:
         return {m.entity for m in mappings if any((m.source, table) in landed for table in m.raw_tables)}
 
     def _with_parts(self, batches: Sequence[Batch]) -> list[Batch]:
-        """The batches; those that repeat another's content with that one's part, where the repetition itself tells something.
+        """The batches, with what they are held for; those that repeat another's content with that one's part, where the repetition itself tells something.
 
         It does where only the extraction's instant orders versions: content that comes back later holds from then on.
         """
@@ -253,7 +282,7 @@ class Build:
                 if name not in known:
                     known[name] = {b.no: b.part for b in self.log.batches(source=batch.source, table=batch.table)}
                 batch = replace(batch, part=known[name][batch.repeat_of])
-            with_parts.append(batch)
+            with_parts.append(replace(batch, held_for=self._held.get(batch.no)))
         return with_parts
 
     def _check_columns(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from systock.data_warehouse.table_file import TableFile
     from systock.etl_pipeline.silver_layer.mapping import Mapping
     from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
+    from systock.etl_pipeline.silver_layer.source_contract import SourceContract
     from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
 
 PACKAGE = Path(__file__).parent.parent
@@ -160,6 +161,13 @@ class Definitions:
             f"mappings {self.hash}", lambda: compile_mappings(self.mappings, self.contracts, self.settings.sources)
         )
         return [read_mapping_sql(entry) for entry in entries]
+
+    @cached_property
+    def source_contracts(self) -> dict[tuple[str, str], SourceContract]:
+        """What is agreed of every raw table."""
+        from systock.etl_pipeline.silver_layer.source_contract import contracts_of
+
+        return contracts_of(self.mapping_sql, self.settings.sources)
 
     @cached_property
     def stored_tables(self) -> dict[tuple[str, str], StoredTable]:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from systock.config import Settings
 from systock.errors import SourceError, StorageError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
+from systock.pipeline_manager.freshness import odd_volumes
 from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.retention import clean_up
 from systock.pipeline_manager.state import State, Step, published_now
@@ -32,6 +33,7 @@ _SMALL = 50_000
 class RunSummary:
     """What one run did, for people and machines.
 
+    unusual: batches that have fewer or more lines than expected; drift: columns that are not as agreed or as before.
     rejected: files that could not be read; failed: sources, or tables of them (None: all), that were asked in vain.
     """
 
@@ -44,6 +46,8 @@ class RunSummary:
     checks: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -145,6 +149,8 @@ class _Run:
         self._state.end_run(summary.run_id, status, generation, summary.seconds, asdict(summary), steps)
 
     def _run(self, extent: Extent, full: bool, history: bool) -> None:
+        from systock.pipeline_manager.source_drift import drifts
+
         place, summary = self._place, self._summary
         self._clock.quietly("definitions")
         definitions = Definitions(place.project_dir, place.settings)
@@ -154,9 +160,12 @@ class _Run:
             definitions.check()  # a wrong mapping is found before anything is written
         log = place.log()
         self._clock.quietly("")
-        self._extract(log, extent)
+        before = log.last_commit()
+        self._extract(log, extent, definitions)
         self._clock.quietly("prepare")
         last = log.last_commit()
+        since = before.no if before else 0
+        summary.unusual = [volume.text for volume in odd_volumes(place.settings, log, since)]
         summary.generation = published.generation if published else None
         if (
             not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
@@ -167,9 +176,11 @@ class _Run:
         summary.status, summary.generation = "published", built.generation
         summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
         summary.warnings += built.warnings
+        summary.drift = drifts(definitions, log, place.warehouse, since)
 
-    def _extract(self, log: LandingLog, extent: Extent) -> None:
+    def _extract(self, log: LandingLog, extent: Extent, definitions: Definitions) -> None:
         from systock.etl_pipeline.bronze_layer.land_batches import land
+        from systock.pipeline_manager.source_drift import landing_judges
 
         def landed(files_done: int, files_total: int, bytes_done: int) -> None:
             if files_done == 1:
@@ -179,7 +190,7 @@ class _Run:
         place, summary, started = self._place, self._summary, time.perf_counter()
         landing = land(
             place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed,
-            ask_progress=self._clock.asked, log=log,
+            ask_progress=self._clock.asked, log=log, judges=landing_judges(definitions, log),
         )  # fmt: skip
         summary.sources = [
             {"source": source, "table": table, **asdict(counts)}
@@ -327,9 +338,11 @@ def remove_file(path: Path) -> None:
 def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) -> RunSummary:
     """What a run would do: the files it would land, the commits it would take in, how each table would be refreshed."""
     from datetime import UTC, datetime
+    from tempfile import TemporaryDirectory
 
     from systock.etl_pipeline.bronze_layer.land_batches import stated_between
     from systock.extract.extract_files import list_files
+    from systock.extract.source_files import SourceFiles
 
     definitions = Definitions(place.project_dir, place.settings)
     definitions.check()
@@ -343,9 +356,13 @@ def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) ->
                 for table in settings.tables
             ]  # fmt: skip
             continue
-        listing = list_files(
-            source, settings, place.project_dir, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
-        )  # fmt: skip
+        with (
+            TemporaryDirectory() as spool,
+            closing(SourceFiles(source, settings, place.project_dir, Path(spool))) as found,
+        ):
+            listing = list_files(
+                found, log.seen_files(source), datetime.now(UTC), timezone=place.settings.project.timezone
+            )  # fmt: skip
         pending = stated_between(listing.pending, extent.span) if extent.span else listing.pending
         for table in settings.tables:
             files = [version.path for version in pending if version.table == table]

@@ -127,6 +127,7 @@ class FileKey:
     quarantined: int
     malformed: int
     left_out: int
+    is_live: bool = False  # a table of a database or an API: known from when it was asked, whatever known_at says
 
 
 @dataclass(frozen=True, slots=True)

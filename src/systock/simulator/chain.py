@@ -12,11 +12,11 @@ from systock.simulator.clock import DAY, Zone, day_number, zone
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A store or the warehouse."""
+    """A store, the warehouse or the web shop."""
 
     location_id: str
     name: str
-    kind: str  # F = store (Filiale), L = warehouse (Lager)
+    kind: str  # F = store (Filiale), L = warehouse (Lager), O = web shop (Online)
     region: str
     city: str
     country: str
@@ -120,6 +120,12 @@ class Chain:
     suppliers: tuple[Supplier, ...]
     products: tuple[Product, ...]
     promotions: tuple[Promotion, ...]
+    web_shop: Location | None = None  # sells what lies in the warehouse; no goods are ever in it
+
+    @property
+    def places(self) -> tuple[Location, ...]:
+        """Everything that the ERP lists as a location."""
+        return (*self.locations, self.web_shop) if self.web_shop else self.locations
 
     @property
     def first_day(self) -> int:
@@ -326,7 +332,14 @@ def _promotions(rng: Random, days: int, products: tuple[Product, ...]) -> tuple[
     return tuple(made)
 
 
-def build_chain(seed: int, start: date, days: int, stores: int, products: int) -> Chain:
+def _web_shop() -> Location:
+    return Location(
+        "WEB", "Webshop", "O", "Online", "Hamburg", "DE", zone("Europe/Berlin"), 0, "EUR", True, date(2020, 3, 2), "0",
+        0, 24, True, False, 0.0,
+    )  # fmt: skip
+
+
+def build_chain(seed: int, start: date, days: int, stores: int, products: int, *, web_shop: bool = False) -> Chain:
     """The same chain for the same arguments."""
     rng = Random(f"{seed}/chain")
     suppliers = tuple(
@@ -334,4 +347,6 @@ def build_chain(seed: int, start: date, days: int, stores: int, products: int) -
         for number, (name, country) in enumerate(SUPPLIERS)
     )
     made = _products(rng, day_number(start), days, products, suppliers)
-    return Chain(start, days, _locations(rng, stores), suppliers, made, _promotions(rng, days, made))
+    promotions = _promotions(rng, days, made)
+    web = _web_shop() if web_shop else None
+    return Chain(start, days, _locations(rng, stores), suppliers, made, promotions, web)

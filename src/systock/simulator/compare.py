@@ -95,6 +95,16 @@ class _Asked:
         }
 
     @cached_property
+    def _asked_at(self) -> dict[str, str]:
+        """When systems were asked, as it was and as the key has it: it cannot know when that will be."""
+        live = {file.path: file.known_at for file in self.key.files if file.is_live}
+        return {known_at: live[path] for path, (_, known_at, _) in self.files.items() if path in live}
+
+    def when(self, known_at: str) -> str:
+        """The key's time for one at which something became known."""
+        return self._asked_at.get(known_at, known_at)
+
+    @cached_property
     def quarantined(self) -> dict[Line, tuple[str, str]]:
         """Rule class and column of every line that was set aside."""
         found = self.rows(
@@ -143,7 +153,7 @@ class _Asked:
                 for entity in _ENTITIES
             )
         )
-        return {(path, row): known_from for path, row, known_from in found}
+        return {(path, row): self.when(known_from) for path, row, known_from in found}
 
 
 def _plain(value: Any) -> Any:
@@ -183,6 +193,8 @@ def _line_counts(asked: _Asked) -> Iterable[Group]:
             said = {**dict.fromkeys(_COUNTS, 0), "lines": file.lines, "unchanged": file.lines}
         else:
             said = {name: getattr(file, name) for name in (*_COUNTS, "malformed")}
+        if file.is_live and found:  # what comes twice, at the edge of two pages or read again by a window, counts once
+            found = {**found, "lines": found["lines"] - found["duplicates"], "duplicates": 0}
         if file.fate != "rejected" or found:
             for name, value in said.items():
                 unit = name if name == "lines" else None
@@ -270,7 +282,7 @@ def _product_versions(asked: _Asked) -> Group:
     for product, version_at, known_from in asked.rows(
         "SELECT product_id, version_at, MIN(known_from_at) FROM silver.product__versions GROUP BY product_id, version_at"
     ):
-        found[product, version_at, "known from"] = known_from
+        found[product, version_at, "known from"] = asked.when(known_from)
     return _matched("product versions", "dates and descriptions", expected, found, None)
 
 

@@ -31,13 +31,13 @@ def line_text(count: Count) -> str:
     return ";".join(cells)
 
 
-def files(chain: Chain, history: History) -> list[SourceFile]:
-    """One file per count; lines that nobody counted are left out by the mapping."""
+def files(chain: Chain, history: History, suffix: str = "csv") -> list[SourceFile]:
+    """One file per count, csv or xlsx; lines that nobody counted are left out by the mapping."""
     made = []
     for day, location, counts in history.counts:
         known = (chain.first_day + day + 1) * DAY + (10 * 3600 + 1800 if location.country == "US" else 4 * 3600 + 1800)
         counted = f"{day_of(chain.first_day + day):%Y-%m-%d}"
-        path = f"incoming/counts/inventur_{location.location_id}_{counted}_{stamp(known)}.csv"
+        path = f"incoming/counts/inventur_{location.location_id}_{counted}_{stamp(known)}.{suffix}"
         lines = [
             Line(count, line_text(count), Fate.KEPT if count.quantity is not None else Fate.LEFT_OUT)
             for count in counts

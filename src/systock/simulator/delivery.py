@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from systock.simulator.documents import Document
+from systock.simulator.workbook import workbook
 
 POS_SALES = "pos.sales"
 ERP_PRODUCTS = "erp.products"
@@ -70,6 +71,7 @@ class SourceFile:
     fate: FileFate = FileFate.LANDED
     keep_bytes: int = 0  # of a file cut off on its way: how many bytes of it arrived, in 1/100
     content_of: str = field(default="")  # path of the file that this one repeats
+    is_live: bool = False  # a table of a system that is asked: no file, its rows are counted from 1
 
     @property
     def is_gzip(self) -> bool:
@@ -78,10 +80,13 @@ class SourceFile:
 
     def row_of(self, line: Line) -> int:
         """Physical record number: the first line of the file is 1, header and junk counted."""
-        return next(place for place, other in enumerate(self.lines) if other is line) + len(self.head) + 1
+        before = 0 if self.is_live else len(self.head)
+        return next(place for place, other in enumerate(self.lines) if other is line) + before + 1
 
     def content(self) -> bytes:
         """The file as it arrives."""
+        if self.path.endswith(".xlsx"):
+            return workbook([*self.head, *(line.text for line in self.lines)])
         text = self.newline.join([*self.head, *(line.text for line in self.lines), *self.foot, ""])
         plain = text.encode(self.encoding)
         if not self.is_gzip:

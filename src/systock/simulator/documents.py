@@ -39,6 +39,7 @@ class SaleLine:
     original: tuple[str, str]  # receipt and line that a return refers to
     changed: int  # instant
     moves_stock: bool = True  # False: the till does not tell the stock books
+    shelf: Location | None = None  # where the goods came from; None: the store
 
     @property
     def counts(self) -> bool:
@@ -206,6 +207,37 @@ class OrderLine:
     shipped_at: int = 0  # instant
 
 
+@dataclass(slots=True)
+class WebOrder:
+    """An order of the web shop as it stands at the end, with what of it was shipped."""
+
+    number: str
+    state: str  # draft, open, shipped, cancelled
+    test: bool
+    customer: str
+    coupon: bool
+    placed: int  # instant
+    changed: int
+    lines: list[OrderLine] = field(default_factory=list)
+    sales: list[SaleLine] = field(default_factory=list)  # of the lines that were shipped
+
+
+@dataclass(frozen=True, slots=True)
+class WebRefund:
+    """Goods of one line that came back."""
+
+    number: str
+    back: SaleLine
+
+
+@dataclass(frozen=True, slots=True)
+class WebLine:
+    """A line of the web shop's list of order lines: an order's, and a sale's as far as it was shipped."""
+
+    order: OrderLine | None  # None: a draft's or a test's, which is no order
+    sale: SaleLine | None
+
+
 @dataclass(frozen=True, slots=True)
 class StoreDay:
     """What a store reports of a day beside its receipts."""
@@ -231,7 +263,7 @@ class Tender:
 
 
 PaperDocument = PurchaseLine | TransferLine | OrderLine | StoreDay | Tender
-Document = SaleLine | Movement | Count | ProductRecord | UnitRecord | Rate | ExtractRecord | PaperDocument
+Document = SaleLine | Movement | Count | ProductRecord | UnitRecord | Rate | ExtractRecord | PaperDocument | WebLine
 
 
 @dataclass(slots=True)
@@ -244,5 +276,8 @@ class History:
     rates: list[Rate] = field(default_factory=list)
     papers: list[PaperDocument] = field(default_factory=list)  # every state that a document was in
     unseen: set[tuple[str, int]] = field(default_factory=set)  # location, product: goods disappeared, nobody saw it
+    web_orders: list[WebOrder] = field(default_factory=list)
+    web_refunds: list[WebRefund] = field(default_factory=list)
+    warehouse: dict[str, int] = field(default_factory=dict)  # product -> 1/1000 units that lay there in the end
     true_stock: dict[int, dict[str, int]] = field(default_factory=dict)  # simulated day -> location -> 1/1000 units
     lost_units: int = 0  # 1/1000 units that customers wanted and did not find

@@ -258,7 +258,7 @@ def _location_weeks(chain: Chain) -> list[list[tuple[str, ...]]]:
     weeks = []
     count = (chain.days + 6) // 7
     for week in range(count):
-        rows = [location_cells(location) for location in chain.locations]
+        rows = [location_cells(location) for location in chain.places]
         if week >= count // 2 > 0:
             cells = list(rows[1])
             cells[1], cells[-1] = f"{cells[1]} (Umbau)", "698,75"

@@ -18,19 +18,19 @@ from systock.simulator.delivery import (
 from systock.simulator.documents import History, OrderLine, PaperDocument, PurchaseLine, StoreDay, TransferLine
 from systock.simulator.erp import night_of, nightly
 
-_PURCHASE_COLUMNS = (
+PURCHASE_COLUMNS = (
     "bestellung", "pos", "lieferant", "werk", "artikel", "menge", "me", "ek_preis", "bestellt", "liefertermin",
     "bestaetigt_zum", "bestaetigt", "versandt", "eingang", "eingang_menge", "abgelehnt", "status", "geaendert",
 )  # fmt: skip
-_TRANSFER_COLUMNS = (
+TRANSFER_COLUMNS = (
     "umlagerung", "pos", "von", "nach", "artikel", "menge", "me", "versandt", "spedition", "angekommen", "ankunft_menge",
     "verloren", "geaendert",
 )  # fmt: skip
-_ORDER_COLUMNS = (
+ORDER_COLUMNS = (
     "auftrag", "pos", "filiale", "artikel", "kunde", "bestellt", "menge", "preis", "waehrung", "reserviert", "abgeholt",
     "storniert", "abgeholt_am", "geaendert",
 )  # fmt: skip
-_STORE_DAY_COLUMNS = ("filiale", "tag", "auf", "zu", "besucher", "stunden", "plan", "waehrung", "geaendert")
+STORE_DAY_COLUMNS = ("filiale", "tag", "auf", "zu", "besucher", "stunden", "plan", "waehrung", "geaendert")
 
 
 def _instant(at: int) -> str:
@@ -112,7 +112,7 @@ def files(chain: Chain, history: History) -> list[SourceFile]:
             exports[ERP_ORDERS].append((paper.changed, Line(paper, _order_text(paper))))
         elif isinstance(paper, StoreDay):
             exports[ERP_STORE_DAYS].append((paper.changed, Line(paper, _store_day_text(paper))))
-    columns = (_PURCHASE_COLUMNS, _TRANSFER_COLUMNS, _ORDER_COLUMNS, _STORE_DAY_COLUMNS)
+    columns = (PURCHASE_COLUMNS, TRANSFER_COLUMNS, ORDER_COLUMNS, STORE_DAY_COLUMNS)
     names = ("purchases", "transfers", "weborders", "storedays")
     return [
         file

@@ -20,6 +20,7 @@ from systock.simulator.documents import (
     Rate,
     SaleLine,
     UnitRecord,
+    WebLine,
     half_away,
 )
 from systock.simulator.paper_books import PaperBooks
@@ -58,7 +59,7 @@ class Expectation:
         self._counted: dict[_PLACE, dict[int, int]] = defaultdict(dict)
         self._unconverted: dict[tuple[str, ...], Movement] = {}
         self._unit_factors: dict[tuple[str, str], int] = {}
-        self._currency = {location.location_id: location.currency for location in chain.locations}
+        self._currency = {location.location_id: location.currency for location in chain.places}
         self._papers = PaperBooks()
         self._sheets: list[Count] = []
         self.product_versions: list[ProductVersionKey] = []
@@ -68,7 +69,10 @@ class Expectation:
         document = line.document
         if line.fate is not Fate.KEPT:
             return
-        if isinstance(document, SaleLine):
+        if isinstance(document, WebLine):
+            for part in (document.order, document.sale):
+                self.learn(Line(part, line.text), known_at)
+        elif isinstance(document, SaleLine):
             self._replace(("sale", document.receipt, str(document.line)), document)
         elif isinstance(document, Movement):
             self._replace(("movement", document.document, str(document.line)), document)
@@ -147,7 +151,8 @@ class Expectation:
         if sale.store.currency != "EUR":
             self._nets[where, day][net] += sign
         if sale.product is not None and sale.product.stocked and sale.moves_stock:
-            self._moved[where, sale.product.product_id, "sellable"][day] -= sign * sale.quantity
+            shelf = sale.shelf.location_id if sale.shelf else where
+            self._moved[shelf, sale.product.product_id, "sellable"][day] -= sign * sale.quantity
 
     def sales(self, asked: str) -> list[SalesDay]:
         """Sales of all business dates as known now."""
@@ -330,6 +335,7 @@ def line_counts(files: list[SourceFile]) -> tuple[list[FileKey], list[TableKey]]
                 fates[Fate.QUARANTINED],
                 malformed,
                 fates[Fate.LEFT_OUT],
+                file.is_live,
             )
         )
     tables = []

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from systock.errors import UsageError
 from systock.simulator import erp, faults_in_counts, faults_in_time, pos
-from systock.simulator.answer_key import FaultKey
 from systock.simulator.chain import Chain
 from systock.simulator.delivery import (
     ERP_PRODUCTS,
@@ -238,6 +237,10 @@ FAULTS: dict[str, Callable[[Workbench], None]] = {
 }
 
 
+#: Faults of an ERP that delivers files: a database has no extract that is cut, and no line twice.
+FILE_FAULTS = ("incomplete_extract", "unchanged_line")
+
+
 def asked_faults(faults: str | Iterable[str]) -> list[str]:
     """The names behind "all", "none", a comma list or a collection."""
     names = [name.strip() for name in faults.split(",") if name.strip()] if isinstance(faults, str) else list(faults)
@@ -255,11 +258,15 @@ def asked_faults(faults: str | Iterable[str]) -> list[str]:
     return [name for name in FAULTS if name in names]
 
 
-def put_in(chain: Chain, history: History, files: list[SourceFile], names: list[str], seed: int) -> list[FaultKey]:
-    """Apply the named faults to the files; where each must be found."""
-    bench = Workbench(chain, history, files, seed)
+def put_in(
+    chain: Chain, history: History, files: list[SourceFile], names: list[str], seed: int, *, live: bool = False
+) -> Workbench:
+    """Apply the named faults to the files; the bench knows where each must be found."""
+    bench = Workbench(chain, history, files, seed, live)
     for name in names:
+        if live and name in FILE_FAULTS:
+            continue
         bench.begin(name)
         FAULTS[name](bench)
     files[:] = [file for file in files if file.lines]
-    return bench.places()
+    return bench

@@ -11,6 +11,7 @@ from systock.simulator.clock import DAY, day_of
 from systock.simulator.documents import Count, History, Movement, PurchaseLine, Rate, TransferLine
 from systock.simulator.office import Office
 from systock.simulator.sales import Shop
+from systock.simulator.web_shop import WebShop
 
 _START_RATES = {"USD": 92_140, "GBP": 116_890, "CHF": 104_450}  # EUR, 1/100000
 _COUNT_EVERY = 14
@@ -23,6 +24,7 @@ class Trade:
         self.chain, self.history = chain, History()
         self._office = Office(chain, self.history, seed)
         self._rng = Random(f"{seed}/trade")
+        self._web_shop = WebShop(chain, self.history, seed) if chain.web_shop else None
         self._shops = {store.location_id: Shop(chain, store, seed) for store in chain.stores}
         self._stock: dict[str, list[int]] = {
             location.location_id: [0] * len(chain.products) for location in chain.locations
@@ -55,6 +57,8 @@ class Trade:
             for store in self.chain.stores:
                 if self._shops[store.location_id].trades_on(day):
                     self._sell(day, store)
+            if self._web_shop:
+                self._web_shop.trade(day, self._taker(self.chain.warehouse))
             for location in self.chain.locations:
                 self._lose(day, location)
             self._order(day)
@@ -64,6 +68,8 @@ class Trade:
                 name: sum(units) + sum(self._damaged[name].values()) for name, units in self._stock.items()
             }
             progress((day + 1) / self.chain.days)
+        stock = self._stock[self.chain.warehouse.location_id]
+        self.history.warehouse = {product.product_id: stock[product.index] for product in self.chain.products}
         return self.history
 
     def _instant(self, day: int, location: Location, hour: int) -> int:
@@ -176,7 +182,13 @@ class Trade:
             self._post("WE", location, product, units, at, cases=True)
 
     def _sell(self, day: int, store: Location) -> None:
-        stock = self._stock[store.location_id]
+        lines = self._shops[store.location_id].trade(day, self._taker(store))
+        self.history.sales.append((day, store, lines))
+        self._office.close(day, store, lines)
+
+    def _taker(self, location: Location) -> Callable[[Product, int], int]:
+        """Says how much of what is wanted a location's shelf gives."""
+        stock = self._stock[location.location_id]
 
         def take(product: Product, quantity: int) -> int:
             given = min(quantity, stock[product.index])
@@ -186,9 +198,7 @@ class Trade:
             self.history.lost_units += quantity - given
             return given
 
-        lines = self._shops[store.location_id].trade(day, take)
-        self.history.sales.append((day, store, lines))
-        self._office.close(day, store, lines)
+        return take
 
     def _lose(self, day: int, location: Location) -> None:
         """Breakage (to the damaged stock, thrown away later), goods past their date, and what nobody saw disappear."""

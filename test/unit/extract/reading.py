@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-from systock.extract.batch import FileReader, FileVersion
-from systock.extract.extract_files import read_file
+from systock.extract import extract_files
+from systock.extract.batch import FileReader, FileVersion, TableSettings
 from systock.source_settings import FileSource
 
 
@@ -39,6 +39,13 @@ def write(path: Path, content: bytes | str, modified: float = 1_700_000_000) -> 
     path.write_bytes(data)
     os.utime(path, (modified, modified))
     return path
+
+
+def read_file(version: FileVersion, table: TableSettings, project: Path, file: Path | None = None) -> FileReader:
+    """The one reader of a file, which lies in the project if nothing else is said."""
+    [(path, reader)] = extract_files.read_file(version, table, file or project / version.path)
+    assert path == version.path
+    return reader
 
 
 def version_of(path: Path, project: Path) -> FileVersion:

@@ -12,6 +12,7 @@ import pytest
 from systock.errors import SettingsError
 from systock.extract.batch import Listing, SeenFile
 from systock.extract.extract_files import list_files, settings_text
+from systock.extract.source_files import SourceFiles
 from systock.source_settings import FileSource
 
 from .reading import source_settings, write
@@ -24,9 +25,8 @@ def listed(project: Path, source: FileSource, seen: Any = None, sleep: Any = Non
     def unexpected(seconds: float) -> None:
         raise AssertionError(f"slept {seconds} s")
 
-    return list_files(
-        "pos", source, project, seen or {}, NOW, clock=lambda: CLOCK, sleep=sleep or unexpected, **options
-    )
+    files = SourceFiles("pos", source, project, project / "spool")
+    return list_files(files, seen or {}, NOW, clock=lambda: CLOCK, sleep=sleep or unexpected, **options)
 
 
 def test_new_files_are_pending_for_every_table_that_names_them(tmp_path: Path) -> None:

@@ -14,10 +14,9 @@ import pytest
 
 from systock.extract.arrow_text import as_text
 from systock.extract.batch import FileRejected
-from systock.extract.extract_files import read_file
 from systock.extract.read_arrow import TableReader
 
-from .reading import collect, source_settings, version_of, write
+from .reading import collect, read_file, source_settings, version_of, write
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ import pytest
 from systock.errors import SettingsError
 from systock.extract import read_csv
 from systock.extract.batch import FileRejected
-from systock.extract.extract_files import read_file
 
-from .reading import read, source_settings, streamed, version_of, write
+from .reading import read, read_file, source_settings, streamed, version_of, write
 
 
 def test_values_are_kept_to_the_letter_and_null_is_not_empty(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ import pyarrow as pa
 import pytest
 
 from systock.extract.batch import FileChanging, FileRejected
-from systock.extract.extract_files import read_file
 
-from .reading import collect, read, source_settings, streamed, version_of, write
+from .reading import collect, read, read_file, source_settings, streamed, version_of, write
 
 
 @pytest.mark.parametrize(
@@ -24,6 +23,10 @@ from .reading import collect, read, source_settings, streamed, version_of, write
         ("id,name\n1,Café €\n".encode("cp1252"), {}),
         ("id,name\n1,Café €\n".encode("utf-16"), {}),
         ("id,name\n1,Café €\n".encode("utf-16-le"), {"encoding": "utf-16-le"}),
+        ("id,name\n1,Café €\n".encode("utf-16-be"), {"encoding": "utf-16-be"}),
+        ("\ufeffid,name\n1,Café €\n".encode("utf-16-be"), {}),
+        ("\ufeffid,name\n1,Café €\n".encode("utf-16-be"), {"encoding": "utf-16"}),
+        ("\ufeffid,name\n1,Café €\n".encode("utf-16-le"), {"encoding": "utf-16-le"}),
         ("id,name\n1,Café €\n".encode("iso-8859-15"), {"encoding": "iso-8859-15"}),
         ("id,name\n1,Café €\n".encode("utf-8-sig"), {"encoding": "utf-8"}),
     ],
@@ -34,6 +37,36 @@ def test_the_encoding_is_found_or_set(tmp_path: Path, content: bytes, settings: 
         found = read(tmp_path, content, **settings)
     assert found.columns == ("id", "name")
     assert found.rows == {2: ("1", "Café €")}
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("mark", "is_set"), [("\ufeff", False), ("\ufeff", True), ("", True)])
+@pytest.mark.parametrize("name", ["sales.csv", "sales.csv.gz"])
+def test_utf16_is_read_in_pieces_that_cut_characters(
+    tmp_path: Path, order: str, mark: str, is_set: bool, name: str
+) -> None:
+    encoding = {"encoding": order} if is_set else {}
+    rows = {n + 1: (str(n), f"😀 é\u2028{n}") for n in range(200)}
+    text = mark + "".join(f'{number},"{value}"\r\n' for number, value in rows.values())
+    with streamed(64, 37):
+        found = read(
+            tmp_path, text.encode(order), name, header=False, columns=["id", "name"], **encoding
+        )  # fmt: skip
+    assert found.rows == rows
+
+
+def test_utf16_text_that_is_cut_or_has_no_mark_is_rejected(tmp_path: Path) -> None:
+    whole = "id\n1\n".encode("utf-16")
+    with pytest.raises(FileRejected, match="not utf-16"):
+        read(tmp_path, whole[:-1])
+    with pytest.raises(FileRejected, match="NUL") as caught:
+        read(tmp_path, "id\n1\n".encode("utf-16-le"))
+    assert caught.value.todo and "utf-16" in caught.value.todo
+
+
+def test_json_may_be_utf16(tmp_path: Path) -> None:
+    assert read(tmp_path, '[{"id": "é"}]'.encode("utf-16"), "a.json").rows == {1: ("é",)}
+    assert read(tmp_path, '{"id": "é"}\n{"id": 2}\n'.encode("utf-16"), "a.jsonl").rows == {1: ("é",), 2: ("2",)}
 
 
 def test_one_byte_far_down_makes_the_whole_file_cp1252(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from systock.errors import SourceError
+from systock.etl_pipeline.bronze_layer.durable import storage_errors
+from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look, all_taken
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
@@ -24,6 +27,8 @@ from systock.extract.batch import (
     TableSettings,
 )
 from systock.extract.extract_files import known_at_setting, list_files, read_file, settings_text
+from systock.extract.redact import redact, secrets_of
+from systock.extract.source_files import SourceFiles
 from systock.extract.text_stream import confirm
 
 if TYPE_CHECKING:
@@ -91,30 +96,41 @@ def land(
     progress: Progress | None = None,
     ask_progress: AskProgress | None = None,
     log: LandingLog | None = None,
+    judges: Judges = all_taken,
 ) -> LandingSummary:
     """Land all new file versions of the sources, and what systems that are asked say; the caller holds the project's lock.
 
     between: only versions whose stated time (else modification time) lies in this span, ends included.
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
-    A source that is asked and fails harms no other: it is among the summary's failures.
+    judges: gives a look at the rows of each extraction, which may refuse it.
+    A source that cannot be reached harms no other: it is among the summary's failures.
     """
     with ExitStack() as stack:
         if log is None:
             log = open_log(project_dir)
             stack.callback(log.close)
-        return _Landing(project_dir, sources, log, now).run(
+        return _Landing(project_dir, sources, log, now, judges).run(
             timezone, between, progress or _no_progress, ask_progress or _no_ask_progress
         )
 
 
 class _Landing:
     def __init__(
-        self, project_dir: Path, sources: Mapping[str, SourceSettings], log: LandingLog, now: datetime | None
+        self,
+        project_dir: Path,
+        sources: Mapping[str, SourceSettings],
+        log: LandingLog,
+        now: datetime | None,
+        judges: Judges,
     ) -> None:
+        self._judges = judges
         self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
         self._summary = LandingSummary()
+        self._files: dict[str, SourceFiles] = {}
         self._done = self._bytes = 0
+        # Archives of which a member waits for a later run.
+        self._left: set[tuple[str, str, str]] = set()
         self._stage = Stage(log, self._clock)
 
     def _clock(self) -> datetime:
@@ -123,10 +139,21 @@ class _Landing:
     def run(
         self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress, ask_progress: AskProgress
     ) -> LandingSummary:
+        self._stage.recover()
+        with ExitStack() as opened:
+            for name, source in self._sources.items():
+                if source.type == "files":
+                    self._files[name] = SourceFiles(name, source, self._project_dir, self._stage.aside)
+                    opened.callback(self._files[name].close)
+            return self._run(timezone, between, progress, ask_progress)
+
+    def _run(
+        self, timezone: str, between: tuple[datetime, datetime] | None, progress: Progress, ask_progress: AskProgress
+    ) -> LandingSummary:
         listing = self._list(timezone)
         if between:
-            listing.pending = stated_between(listing.pending, between)
-        self._stage.recover()
+            every, listing.pending = listing.pending, stated_between(listing.pending, between)
+            self._left.update(_archive_of(version) for version in set(every).difference(listing.pending))
         for version, error in listing.rejected:
             self._reject(version, error)
         last = self._log.last_commit()
@@ -141,7 +168,7 @@ class _Landing:
             (instant, dated[instant]) for instant in sorted(dated)
         ]
         asked = {name: source for name, source in self._sources.items() if source.type != "files"}
-        pulls = Pulls(self._stage, self._project_dir, ask_progress)
+        pulls = Pulls(self._stage, self._project_dir, ask_progress, self._judges)
         with self._stage.cleaned_up(), pulls.asking(asked, self._log, self._clock(), between) as answers:
             for instant, versions in [*groups, (None, undated)]:
                 self._take_files(versions, progress, len(listing.pending))
@@ -152,6 +179,9 @@ class _Landing:
                 for read in answer.read:
                     self._take_pulled(read)
             self._stage.close_commit(None)
+            for archive, settings in listing.archives:
+                if (archive.source, archive.table, archive.path) not in self._left:
+                    self._stage.opened(archive, settings)
             self._stage.write()
         self._summary.commits = self._stage.written
         return self._summary
@@ -179,13 +209,15 @@ class _Landing:
 
     def _list(self, timezone: str) -> Listing:
         whole = Listing()
-        for name, source in self._sources.items():
-            if source.type != "files":
+        for name, files in self._files.items():
+            try:
+                listing = list_files(files, self._log.seen_files(name), self._clock(), timezone=timezone)
+            except SourceError as error:
+                self._fail(name, error)
                 continue
-            seen = self._log.seen_files(name)
-            listing = list_files(name, source, self._project_dir, seen, self._clock(), timezone=timezone)
             whole.pending += listing.pending
             whole.rejected += listing.rejected
+            whole.archives += listing.archives
             self._summary.unchanged += listing.unchanged
             self._summary.unmatched += listing.unmatched
             self._summary.future += dict.fromkeys(listing.future)
@@ -197,35 +229,53 @@ class _Landing:
 
     def _take(self, version: FileVersion) -> None:
         settings = self._sources[version.source].tables[version.table]
+        if any(failure.source == version.source for failure in self._summary.failures):
+            self._left.add(_archive_of(version))
+            return  # its store does not answer: the next run goes on
         try:
-            try:
-                reader = read_file(version, settings, self._project_dir)
-                batch = self._stage.add(_file_extraction(version, reader))
-            except FileRejected:
-                # A file that changes while it is read may look broken, and is not.
-                confirm(version, self._project_dir / version.path)
-                raise
+            with storage_errors(self._stage.aside), self._files[version.source].local(version) as file:
+                try:
+                    readers = read_file(version, settings, file)
+                    batches = [
+                        self._stage.add(
+                            _file_extraction(version, path, reader, self._judges(version.source, version.table))
+                        )
+                        for path, reader in readers
+                    ]
+                except FileRejected:
+                    # A file that changes while it is read may look broken, and is not.
+                    confirm(version, file)
+                    raise
         except FileChanging:
+            self._left.add(_archive_of(version))
             self._wait(version.source, version.table, version.path)
         except FileRejected as error:
             self._reject(version, error)
+        except SourceError as error:
+            self._left.add(_archive_of(version))
+            self._fail(version.source, error)
         else:
             self._stage.saw(version)
-            self._count(version, batch)
+            self._count(version, [batch for batch in batches if batch is not None and batch.repeat_of is None])
 
-    def _count(self, version: FileVersion, batch: Batch | None) -> None:
+    def _count(self, version: FileVersion, batches: Sequence[Batch]) -> None:
         counts = self._summary.of(version.source, version.table)
-        if batch is None or batch.repeat_of is not None:
+        if not batches:
             counts.repeats += 1
             return
         counts.files += 1
-        counts.lines += batch.lines
-        counts.malformed += batch.malformed
-        counts.blank += batch.blank
+        for batch in batches:
+            counts.lines += batch.lines
+            counts.malformed += batch.malformed
+            counts.blank += batch.blank
 
     def _wait(self, source: str, table: str, path: str) -> None:
         self._summary.of(source, table).waiting += 1
         self._summary.waiting.append(path)
+
+    def _fail(self, source: str, error: SourceError) -> None:
+        redact(error, secrets_of(self._sources[source]))
+        self._summary.failures.append(Failure(source, None, error))
 
     def _reject(self, version: FileVersion, error: FileRejected) -> None:
         source = self._sources[version.source]
@@ -247,16 +297,21 @@ def _no_ask_progress(source: str, table: str, rows: int, done: bool) -> None:
     pass
 
 
-def _file_extraction(version: FileVersion, reader: FileReader) -> Extraction:
+def _archive_of(version: FileVersion) -> tuple[str, str, str]:
+    return version.source, version.table, version.archive.path if version.archive else ""
+
+
+def _file_extraction(version: FileVersion, path: str, reader: FileReader, look: Look | None) -> Extraction:
     instant = version.extracted_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return Extraction(
         source=version.source,
         table=version.table,
         mode=version.mode,
-        path=version.path,
-        position=f"{version.path}@{instant}",
+        path=path,
+        position=f"{path}@{instant}",
         extracted_at=version.extracted_at,
         reader=reader,
+        look=look,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from systock.errors import SourceError
+from systock.etl_pipeline.bronze_layer.judged_rows import Judges, all_taken, judged
 from systock.etl_pipeline.bronze_layer.stage_commit import Aside, Extraction, Stage
 from systock.extract.pull import Asked, Extractor, Pull, extractor
 from systock.extract.read_pull import PullReader
@@ -69,7 +70,8 @@ class _Stopped(Exception):
 class Pulls:
     """Asks sources in threads of its own while the caller does something else."""
 
-    def __init__(self, stage: Stage, project_dir: Path, progress: AskProgress) -> None:
+    def __init__(self, stage: Stage, project_dir: Path, progress: AskProgress, judges: Judges = all_taken) -> None:
+        self.judges = judges
         self._stage, self._project_dir, self._progress = stage, project_dir, progress
         self._stop = threading.Event()
 
@@ -161,7 +163,8 @@ class _Source:
         return True
 
     def _watched(self, pull: Pull, reader: PullReader) -> Iterator[pa.RecordBatch]:
-        for batch in reader:
+        look = self._pulls.judges(pull.source, pull.table)
+        for batch in judged(reader, reader, look, pull.path) if look else reader:
             yield batch
             self._tell(pull.table, reader.lines)
 

@@ -61,7 +61,7 @@ CREATE TABLE files (
     reason TEXT,                            -- why it was refused; NULL: its batch is landed
     todo TEXT,
     seen_at INTEGER NOT NULL,
-    refused_with TEXT,                      -- the settings it was refused under
+    refused_with TEXT,                      -- the settings it was refused under; of an archive, that its members were judged by
     PRIMARY KEY (source, table_name, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (
@@ -98,6 +98,7 @@ class Batch:
     part: the Parquet file with its rows, relative to the bronze folder; None when nothing was stored.
     repeat_of: the batch that stores the same content. It still is an extraction: its extracted_at may matter.
     is_whole: False where the source itself said that rows are missing.
+    held_for: why none of its lines is taken; judged by those who know what the lines mean, the log does not have it.
     complete: nothing is missing from it, so that a full extract may close what is absent.
     """
 
@@ -119,11 +120,12 @@ class Batch:
     repeat_of: int | None
     blank: int = 0
     is_whole: bool = True
+    held_for: str | None = None
 
     @property
     def complete(self) -> bool:
-        """Whole, no malformed line, and at least one row."""
-        return self.is_whole and self.malformed == 0 and self.lines > 0
+        """Whole, no malformed line, and at least one row; and taken."""
+        return self.held_for is None and self.is_whole and self.malformed == 0 and self.lines > 0
 
 
 @dataclass(frozen=True)
@@ -221,12 +223,13 @@ class LandingLog:
         )
         return {(table, path): SeenFile(size, modified, refused) for table, path, size, modified, refused in rows}
 
-    def newest_by_source(self) -> dict[str, datetime]:
-        """When each source's newest batch became known."""
+    def known_at_of(self, source: str) -> list[datetime]:
+        """When each commit with a batch of a source became known, in order."""
         rows = self._read(
-            "SELECT source, max(c.known_at) FROM batches AS b JOIN commits AS c ON c.no = b.commit_no GROUP BY 1"
+            "SELECT DISTINCT c.known_at FROM batches AS b JOIN commits AS c ON c.no = b.commit_no WHERE b.source = ? ORDER BY 1",
+            (source,),
         )
-        return {source: from_microseconds(known_at) for source, known_at in rows}
+        return [from_microseconds(known_at) for (known_at,) in rows]
 
     def cursor(self, source: str, table: str) -> str | None:
         """Where the next extraction of a table goes on."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from systock.errors import BusyError
 from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
+from systock.etl_pipeline.bronze_layer.judged_rows import Look, judged
 from systock.etl_pipeline.bronze_layer.landing_log import (
     Batch,
     LandingLog,
@@ -46,6 +47,7 @@ class Extraction:
     """What a source delivered at one position, and how to read it.
 
     asked: the system was asked for it just now: what it says is later than all that it said before.
+    look: sees the rows as they are read, and may refuse them all.
     """
 
     source: str
@@ -57,6 +59,11 @@ class Extraction:
     reader: FileReader
     asked: bool = False
     is_whole: bool = True
+    look: Look | None = None
+
+    def rows(self) -> Iterable[pa.RecordBatch]:
+        """The rows, looked at on their way if somebody wants to."""
+        return judged(self.reader, self.reader, self.look, self.path) if self.look else self.reader
 
     @cached_property
     def batch_id(self) -> str:
@@ -89,7 +96,7 @@ class Stage:
     def __init__(self, log: LandingLog, clock: Callable[[], datetime]) -> None:
         self._log, self._clock = log, clock
         self._bronze = log.path.parent
-        self._aside = self._bronze / "tmp"
+        self.aside = self._bronze / "tmp"
         last = log.last_commit()
         self._base = last.no if last else 0
         self._last_known_at = to_microseconds(last.known_at) if last else None
@@ -118,7 +125,7 @@ class Stage:
             return None
         original = self._original(extraction)
         batch = self._batch(extraction, next(self._numbers))
-        part = None if original is not None else self._read(batch, reader)
+        part = None if original is not None else self._read(batch, extraction)
         found = original or reader
         batch = replace(
             batch,
@@ -154,8 +161,9 @@ class Stage:
             aside.part.discard()
             return None
         reader, batch = extraction.reader, self._batch(extraction, aside.no)
-        batch = replace(batch, lines=reader.lines, columns=reader.columns, part=_part_name(batch))
-        self._draft.parts[_part_name(batch)] = aside.part
+        part = _part_name(batch)
+        batch = replace(batch, lines=reader.lines, malformed=reader.malformed, columns=reader.columns, part=part)
+        self._draft.parts[part] = aside.part
         self._keep(batch)
         return batch
 
@@ -209,13 +217,14 @@ class Stage:
             latest, this = self._latest.get(table), (batch.extracted_at, batch.batch_id, batch.content_hash)
             self._latest[table] = max(latest, this) if latest else this
 
-    def _read(self, batch: Batch, reader: FileReader) -> str | None:
+    def _read(self, batch: Batch, extraction: Extraction) -> str | None:
         """Write the rows into a part; returns the part's name, None without rows."""
+        reader, found_rows = extraction.reader, extraction.rows()
         if not reader.small:
             # A part of its own: what turns out to be broken at its end can still be thrown away.
             name, part = self._new_part(batch, reader.columns)
             try:
-                for rows in reader:
+                for rows in found_rows:
                     part.write(batch.no, rows)
                 if not part.rows:
                     return None
@@ -225,7 +234,7 @@ class Stage:
                 raise
             self._draft.parts[name] = part
             return name
-        gathered = [rows for rows in reader if rows.num_rows]
+        gathered = [rows for rows in found_rows if rows.num_rows]
         if not gathered:
             return None
         key = (batch.source, batch.table, reader.columns)
@@ -243,9 +252,9 @@ class Stage:
         return _part_name(batch), self._part(columns)
 
     def _part(self, columns: tuple[str, ...]) -> PartWriter:
-        with storage_errors(self._aside):
-            make_folder(self._aside)
-        return PartWriter(self._aside / f"{uuid.uuid4().hex}.parquet", columns)
+        with storage_errors(self.aside):
+            make_folder(self.aside)
+        return PartWriter(self.aside / f"{uuid.uuid4().hex}.parquet", columns)
 
     def _make_room(self, key: tuple[str, str, tuple[str, ...]]) -> None:
         """Finish the open parts of other tables, and the one unused for longest when there are many."""
@@ -257,6 +266,10 @@ class Stage:
     def saw(self, version: FileVersion) -> None:
         """The file is dealt with, as of this size and modification time."""
         self._file(version, version.size, version.modified_ns, None, None, None)
+
+    def opened(self, archive: FileVersion, settings: str) -> None:
+        """All that these settings mean of an archive is dealt with, each member as a file of its own."""
+        self._file(archive, archive.size, archive.modified_ns, None, None, settings)
 
     def refused(self, version: FileVersion, error: FileRejected, settings: str) -> None:
         """The file cannot be read; it is tried again when it or its settings change."""
@@ -283,7 +296,7 @@ class Stage:
         self._files.append(row)
 
     def forget(self, source: str, table: str, path: str) -> None:
-        """A refused file is no longer there."""
+        """A refused file, or an archive, is no longer there."""
         self._gone.append((source, table, path))
 
     def moved(self, source: str, table: str, cursor: str) -> None:
@@ -324,16 +337,16 @@ class Stage:
     def recover(self) -> None:
         """Remove what a crash left: parts that no commit refers to, and everything aside."""
         with storage_errors(self._bronze):
-            if not self._aside.exists():
+            if not self.aside.exists():
                 return
             # Only parts that a landing was about to move are ever removed: a lost log must not cost the data.
             with suppress(FileNotFoundError, ValueError):
-                names = json.loads((self._aside / _INTENT).read_text("utf-8"))
+                names = json.loads((self.aside / _INTENT).read_text("utf-8"))
                 known = self._log.parts()
                 for name in names:
                     if name not in known:
                         (self._bronze / name).unlink(missing_ok=True)
-            shutil.rmtree(self._aside)
+            shutil.rmtree(self.aside)
 
     def write(self) -> None:
         """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
@@ -348,17 +361,17 @@ class Stage:
                 self._insert(connection)
             if targets:
                 with suppress(OSError):  # It is landed; what is left here the next landing clears away.
-                    (self._aside / _INTENT).unlink()
+                    (self.aside / _INTENT).unlink()
         self.written += [draft.no for draft in self._closed]
         self._base += len(self._closed)
         self._closed, self._files, self._cursors, self._gone = [], [], [], []
         self._since = time.monotonic()
 
     def _move(self, targets: dict[str, Path]) -> None:
-        intent = self._aside / _INTENT
+        intent = self.aside / _INTENT
         intent.write_text(json.dumps(sorted(targets)), "utf-8")
         sync_file(intent)
-        sync_folder(self._aside)
+        sync_folder(self.aside)
         folders = {(self._bronze / name).parent for name in targets}
         for folder in folders:
             make_folder(folder)
@@ -379,7 +392,7 @@ class Stage:
         for draft in self._closed:
             connection.execute("INSERT INTO commits VALUES (?, ?)", (draft.no, draft.known_at))
             insert_batches(connection, draft.batches)
-        forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND reason IS NOT NULL"
+        forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND refused_with IS NOT NULL"
         connection.executemany(forgotten, self._gone)
         connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
         connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -24,6 +24,10 @@ RAW_PREFIX = "mapped_"
 PLACE = ("_batch_no", "_row", "_extracted_at", "_line_version_at", "_line_is_deleted", "_line_starts_at")
 
 
+#: A SELECT, and for each of its columns: the contract's column, its type, the line of the mapping.
+Reading = tuple[str, Sequence[tuple[str, str, int]]]
+
+
 @dataclass(frozen=True)
 class MappingSql:
     """A mapping, compiled.
@@ -32,6 +36,8 @@ class MappingSql:
     and odd_line, presence the raw columns that its WHERE reads. Otherwise: inputs are (relation, raw table, with all
     versions?), touched says per input which keys its changed lines touch (NULL: the whole is mapped anew), stale and fresh
     are the touched rows as they were and are. combines: may a row stand for several lines?
+    places: raw table → column read of it → line of the mapping. readings: raw table → SELECTs over the relation judged_line
+    with what the mapping makes of single lines for typed columns of the contract, and those columns' types and lines.
     The relations are those of lines_before, lines_after and lines_changed.
     """
 
@@ -49,6 +55,8 @@ class MappingSql:
     combines: bool = False
     stale: str = ""
     fresh: str = ""
+    places: dict[str, dict[str, int]] = field(default_factory=dict)
+    readings: dict[str, list[Reading]] = field(default_factory=dict)
 
     @property
     def driving(self) -> str:
@@ -79,6 +87,8 @@ def compile_mappings(
         common: dict[str, Any] = {
             "source": mapping.source, "entity": mapping.entity, "path": str(mapping.path), "raw_tables": mapping.raw_tables,
             "row_wise": mapping.row_wise, "columns": columns,
+            "places": {table: _places(mapping, table) for table in mapping.raw_tables},
+            "readings": _readings(mapping, contracts[mapping.entity]),
         }  # fmt: skip
         make = _row_wise if mapping.row_wise else _stored
         keys = {name: list(sources[mapping.source].tables[name].key) for name in mapping.raw_tables}
@@ -88,6 +98,40 @@ def compile_mappings(
             raise _placed(error, mapping) from error
         compiled.append(asdict(MappingSql(**common, **made)))
     return compiled
+
+
+def _places(mapping: Mapping, table: str) -> dict[str, int]:
+    """Where a mapping first reads each column of a raw table."""
+    read = {name.lower() for name in mapping.raw_columns(table)}
+    lines: dict[str, int] = {}
+    for column in mapping.select.find_all(exp.Column):
+        place = position(column)
+        name = column.name.lower()
+        if name in read and place:
+            lines[name] = min(place[0], lines.get(name, place[0]))
+    return lines
+
+
+def _readings(mapping: Mapping, contract: TableFile) -> dict[str, list[Reading]]:
+    """What the mapping makes of single lines for the contract's typed columns: not of CTEs, aggregates and windows."""
+    if mapping.select.ctes:
+        return {}
+    tables = {t.alias_or_name: t.name.removeprefix(f"{mapping.source}__") for t in mapping.select.find_all(exp.Table)}
+    types = {column.name: column.type for column in contract.columns}
+    by_alias: dict[str, list[exp.Expr]] = {}
+    for projection in mapping.select.selects:
+        aliases = {column.table or next(iter(tables)) for column in projection.find_all(exp.Column)}
+        beyond = projection.find(exp.AggFunc, exp.Window, exp.Subquery, exp.Exists)
+        if len(aliases) == 1 and not beyond and types[projection.alias_or_name] != "text":
+            by_alias.setdefault(aliases.pop(), []).append(projection)
+    readings: dict[str, list[Reading]] = {}
+    for alias, projections in by_alias.items():
+        made = [exp.alias_(p.unalias().copy(), RAW_PREFIX + p.alias_or_name, quoted=True) for p in projections]
+        lines = exp.alias_(exp.to_table("judged_line"), alias, table=True)
+        sql = compile_sql(_small_letters(exp.select(*made).from_(lines)))
+        said = [(p.alias_or_name, types[p.alias_or_name], (position(p) or (1, 1))[0]) for p in projections]
+        readings.setdefault(tables[alias], []).append((sql, said))
+    return readings
 
 
 def _placed(error: DefinitionError, mapping: Mapping) -> DefinitionError:
@@ -214,14 +258,23 @@ def _over(select: exp.Select, relation: MappingOf[str, str]) -> exp.Select:
     return copy
 
 
+def _with_places(query: exp.Query, outer: Sequence[exp.CTE]) -> exp.Query:
+    """Carry the place through every SELECT of a UNION ALL: each of its rows stands for a line of its own."""
+    if isinstance(query, exp.Union) and not query.args.get("distinct"):
+        for side in ("this", "expression"):
+            query.set(side, _with_places(query.args[side], outer))
+        return query
+    return _with_place(query, outer) if isinstance(query, exp.Select) else query
+
+
 def _with_place(select: exp.Select, outer: Sequence[exp.CTE] = ()) -> exp.Select:
     """Carry the driving line's place through to the output, through CTEs too; a row that combines lines has no place."""
     ctes = [*select.ctes, *outer]
     source = (select.args.get("from_") or select.args["from"]).this
     if isinstance(source, exp.Table) and not source.db:
         cte = next((c for c in ctes if c.alias_or_name == source.name), None)
-        if cte is not None and isinstance(cte.this, exp.Select) and PLACE[0] not in cte.this.named_selects:
-            cte.set("this", _with_place(cte.this, ctes))
+        if cte is not None and PLACE[0] not in cte.this.named_selects:
+            cte.set("this", _with_places(cte.this, ctes))
     elif not isinstance(source, exp.Table):
         return select.select(*(exp.alias_(exp.cast(exp.null(), "text"), name) for name in PLACE))
     grouping = [p.unalias().copy() for p in select.selects if p.find(exp.Column)]

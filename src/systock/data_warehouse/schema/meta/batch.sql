@@ -13,5 +13,6 @@ CREATE TABLE meta.batch (
     lines        bigint      NOT NULL,    -- lines in it, malformed ones included
     malformed    bigint      NOT NULL,    -- lines that could not be split into columns
     repeat_of    integer,                 -- batch that holds the same content; then this one stored nothing
-    is_complete  boolean     NOT NULL     -- may a full extract close what it does not hold?
+    is_complete  boolean     NOT NULL,    -- may a full extract close what it does not hold?
+    held_for     text                     -- why none of its lines is taken: what the contract with the source does not allow
 );

@@ -2,7 +2,9 @@
 SELECT
     locations.werk AS location_id,
     locations.bezeichnung AS location_name,
-    CASE locations.typ WHEN 'F' THEN 'store' WHEN 'L' THEN 'warehouse' ELSE locations.typ END AS location_type,
+    CASE locations.typ
+        WHEN 'F' THEN 'store' WHEN 'L' THEN 'warehouse' WHEN 'O' THEN 'online' ELSE locations.typ
+    END AS location_type,
     locations.region AS region,
     locations.ort AS city,
     locations.land AS country_code,

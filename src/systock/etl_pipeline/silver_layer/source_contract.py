@@ -1,0 +1,192 @@
+"""Contracts with sources: which columns a raw table may bring, and what happens when it brings others.
+
+*New* is a column that neither an earlier batch of the table, nor a mapping, nor the settings know. *Missing* is a column
+that a mapping reads, or that makes the key, and that earlier batches had. *Re-typed* is a contract's column of which more
+than half of the values in a batch (of at least RETYPED_LEAST) no longer read as the contract's type, as the mapping has
+it now: looked at line by line, so not behind a CTE, an aggregate or a window. What no mapping reads has no type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from systock.data_warehouse.engine.base import Engine
+from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, quoted
+from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql, Reading
+from systock.extract.pull import DELETED_AT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from systock.data_warehouse.engine.duckdb import DuckDBEngine
+    from systock.source_settings import SourceSettings, TableSettings
+
+Kind = Literal["new", "missing", "retyped"]
+RETYPED_LEAST = 5
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One column that is not as the contract has it. where: the line of a mapping that it touches."""
+
+    kind: Kind
+    column: str
+    text: str
+    where: str | None = None
+
+
+def applies(settings: TableSettings, policy: str) -> bool:
+    """Is this policy (evolve, freeze, quarantine) set for any kind of drift?"""
+    return policy in (settings.new_columns, settings.missing_columns, settings.retyped_columns)
+
+
+@dataclass(frozen=True)
+class SourceContract:
+    """What is agreed of one raw table. needed: columns that mappings read and the key, each with its place in a mapping."""
+
+    source: str
+    table: str
+    settings: TableSettings
+    needed: Mapping[str, str | None]
+    readings: tuple[tuple[str, Reading], ...]
+
+    @property
+    def setting(self) -> str:
+        """The table as settings are named."""
+        return f"sources.{self.source}.tables.{self.table}"
+
+    def policy(self, kind: Kind) -> str:
+        """evolve, freeze or quarantine."""
+        return str(getattr(self.settings, f"{kind}_columns"))
+
+    def columns_drift(self, columns: Sequence[str], before: Iterable[Iterable[str]]) -> Iterator[Drift]:
+        """New and missing columns of a batch. before: the columns of each batch that was taken earlier."""
+        now = {column.lower(): column for column in columns if column != DELETED_AT}
+        if DELETED_AT in columns and now.keys() <= {column.lower() for column in self.settings.key}:
+            return  # it only says whose rows are gone
+        had = {column.lower() for earlier in before for column in earlier}
+        if not had:
+            return
+        known = had | self.needed.keys() | {column.lower() for column in self.settings.known_columns}
+        for name in sorted(now.keys() - known):
+            yield Drift("new", now[name], f"new column {now[name]!r}")
+        for name in sorted((self.needed.keys() & had) - now.keys()):
+            place = self.needed[name]
+            yield Drift(
+                "missing", name, f"column {name!r} is missing" + (f", which {place} reads" if place else ""), place
+            )
+
+    def retyped(self, counts: Counts) -> Iterator[Drift]:
+        """Columns of which too many values do not read."""
+        for (column, type_, place), (there, odd) in sorted(counts.found.items()):
+            if there >= RETYPED_LEAST and 2 * odd > there:
+                text = f"{odd:,} of {there:,} values of {column!r} do not read as {type_} ({place})"
+                yield Drift("retyped", column, text, place)
+
+
+@dataclass
+class Counts:
+    """By contract column, type and place: how many values there are, and how many do not read."""
+
+    found: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, engine: Engine, contract: SourceContract) -> None:
+        """Count the values of the relation judged_line."""
+        for path, (sql, said) in contract.readings:
+            types = dict(engine.columns(f"{sql} LIMIT 0"))
+            terms = []
+            for column, type_, _ in said:
+                value, given = quoted(RAW_PREFIX + column), types[RAW_PREFIX + column]
+                there = f"nullif(trim({value}), '') IS NOT NULL" if given == "VARCHAR" else f"{value} IS NOT NULL"
+                terms += [there, f"{there} AND {cast_sql(value, given, type_)} IS NULL"]
+            [row] = engine.rows(f"SELECT {', '.join(f'count(*) FILTER ({term})' for term in terms)} FROM ({sql})")
+            for number, (column, type_, line) in enumerate(said):
+                key = (column, type_, f"{path}:{line}")
+                there_before, odd_before = self.found.get(key, (0, 0))
+                self.found[key] = (there_before + row[2 * number], odd_before + row[2 * number + 1])
+
+
+def contracts_of(
+    mappings: Sequence[MappingSql], sources: Mapping[str, SourceSettings]
+) -> dict[tuple[str, str], SourceContract]:
+    """The contract with every raw table."""
+    contracts = {}
+    for source, settings in sources.items():
+        for table, of in settings.tables.items():
+            needed: dict[str, str | None] = dict.fromkeys(name.lower() for name in of.key)
+            readings: list[tuple[str, Reading]] = []
+            for mapping in mappings:
+                if mapping.source == source and table in mapping.raw_tables:
+                    path = "/".join(mapping.path.split("/")[-3:])
+                    needed |= {name: f"{path}:{line}" for name, line in mapping.places[table].items()}
+                    readings += [(path, reading) for reading in mapping.readings.get(table, ())]
+            contracts[source, table] = SourceContract(source, table, of, needed, tuple(readings))
+    return contracts
+
+
+def held_for(
+    contract: SourceContract, columns: Sequence[str], before: Iterable[Iterable[str]], engine: Engine
+) -> str | None:
+    """Why a batch, whose lines are the relation judged_line, is held: the drifts that are to be quarantined.
+
+    before: the columns of the batches that were taken earlier.
+    """
+    drifts = [*contract.columns_drift(columns, before)]
+    if contract.policy("retyped") == "quarantine":
+        counts = Counts()
+        counts.add(engine, contract)
+        drifts += contract.retyped(counts)
+    return "; ".join(drift.text for drift in drifts if contract.policy(drift.kind) == "quarantine") or None
+
+
+class LandingJudge:
+    """Refuses extractions with a drift that is frozen, before they land. One for a table and a landing."""
+
+    def __init__(self, contract: SourceContract, before: Iterable[tuple[str, ...]]) -> None:
+        self._contract, self._before = contract, set(before)
+
+    def look(self) -> Look:
+        """Begin with an extraction."""
+        return Look(self._contract, self._before)
+
+
+class Look:
+    """Looks at the rows of one extraction as they pass."""
+
+    def __init__(self, contract: SourceContract, before: set[tuple[str, ...]]) -> None:
+        self._contract, self._before, self._counts = contract, before, Counts()
+        self._types = contract.policy("retyped") == "freeze" and bool(contract.readings)
+
+    def at(self, rows: pa.RecordBatch) -> None:
+        """Take note of what a column's values read as."""
+        if not self._types or not rows.num_rows:
+            return
+        import pyarrow as pa
+
+        values = {name.lower(): column for name, column in zip(rows.schema.names, rows.columns, strict=True)}
+        text, instant = pa.nulls(rows.num_rows, pa.string()), pa.nulls(rows.num_rows, pa.timestamp("us", "UTC"))
+        values = {**dict.fromkeys(self._contract.needed, text), **values, "_file": text, "_extracted_at": instant}
+        self._engine.connection.register("judged_line", pa.table(values))
+        self._counts.add(self._engine, self._contract)
+
+    @cached_property
+    def _engine(self) -> DuckDBEngine:
+        from systock.data_warehouse.engine.duckdb import connect
+
+        return connect(None, threads=1)
+
+    def refusal(self, columns: tuple[str, ...]) -> tuple[str, str] | None:
+        """At its end: why it is refused and what to do; None, and it counts as taken."""
+        drifts = [*self._contract.columns_drift(columns, self._before), *self._contract.retyped(self._counts)]
+        frozen = [drift for drift in drifts if self._contract.policy(drift.kind) == "freeze"]
+        if not frozen:
+            self._before.add(columns)
+            return None
+        settings = ", ".join(dict.fromkeys(f"{drift.kind}_columns" for drift in frozen))
+        named = ", ".join(repr(drift.column) for drift in frozen if drift.kind == "new")
+        known = f"name {named} in {self._contract.setting}.known_columns, " if named else ""
+        todo = f"Deliver it as agreed, {known}mend the mapping, or set {settings} of {self._contract.setting} to 'evolve' or 'quarantine'."
+        return "; ".join(drift.text for drift in frozen), todo
