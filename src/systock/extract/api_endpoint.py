@@ -65,6 +65,8 @@ class Endpoint:
         before: list[Any] = []
         for _ in range(self._source.max_pages):
             answer = self._client.ask(self._call(at), accepted)
+            if self._since is not None:
+                self._since.see_clock(answer.headers.get("date", ""))
             if answer.status in accepted:
                 yield Page([], None, gone=answer.status in GONE and not fetched)
                 return

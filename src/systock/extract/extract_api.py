@@ -154,6 +154,7 @@ class _Extraction:
         for page in self._spool.pages():
             self._columns.add(page["names"])
             if self._since is not None:
+                self._since.behind = page["behind"]
                 for mark in page["marks"]:
                     self._since.take(Mark(*mark))
             parents = page.get("parents", parents)
@@ -227,7 +228,8 @@ class _Extraction:
             except RecursionError:
                 raise SourceError("a record is nested too deeply", todo="Ask those who run the API.") from None
         self.fetched += len(rows)
-        return {"names": list(self._columns.names), "rows": rows, "wrong": wrong, "marks": marks, "next": follows}
+        page = {"names": list(self._columns.names), "rows": rows, "wrong": wrong, "marks": marks, "next": follows}
+        return page | {"behind": self._since.behind if self._since else 0}
 
     def _is_new(self, record: Any, marks: list[tuple[str | None, str]]) -> bool:
         if self._since is None:
