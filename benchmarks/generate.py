@@ -238,7 +238,7 @@ def generate(folder: Path, size: Size) -> None:
         values = {
             **asdict(size),
             "stores": STORES,
-            "offset": Size.days - size.days,
+            "offset": max(0, Size.days - size.days),
             "start": f"'{start}'",
             "end": f"'{END}'",
         }

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks import ledger
 from benchmarks.measure import ROOT, Failed, Usage, run, systock
 from benchmarks.report import Figure, json_text, table_text, write_page
 from benchmarks.size import Size
 from benchmarks.workplace import Workplace, link_files
 
-NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "help")
+NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "help", *ledger.NAMES)
+MOVEMENTS = 10_000_000
 QUICK = 0.02
 _MB_PER_DAY_OF_HISTORY = 25
 
@@ -52,6 +54,11 @@ class Bench:
             self._attempt("correction", lambda: self._corrections(main))
         self.place.remove(main)
 
+    def measure_ledger(self, movements: float, wanted: set[str]) -> None:
+        """Measure what is wanted of the ledger alone."""
+        if wanted:
+            self._attempt("ledger", lambda: ledger.measure_ledger(self, movements, wanted))
+
     def _attempt(self, name: str, measure: Callable[[], Path | None]) -> Path | None:
         try:
             return measure()
@@ -61,7 +68,8 @@ class Bench:
             self.figures.append(Figure(name, name, "s", (), (1,), "target", failure=reason))
             return None
 
-    def _take(self, name: str, usage: Usage) -> None:
+    def take(self, name: str, usage: Usage) -> None:
+        """Keep what a measured process used."""
         self._used.setdefault(name, []).append(usage)
         _say(f"{name}: {usage.cpu_s:.2f} s of CPU, {usage.wall_s:.2f} s, {usage.peak_mb:.0f} MB")
 
@@ -79,7 +87,7 @@ class Bench:
 
     def _bare(self, incoming: Path, name: str, *options: str) -> Path:
         warehouse = self.place.folder / "bare.duckdb"
-        self._take(name, run(["-m", "benchmarks.bare_script", incoming, warehouse, *options], self.place.log(name)))
+        self.take(name, run(["-m", "benchmarks.bare_script", incoming, warehouse, *options], self.place.log(name)))
         return warehouse
 
     def _same_figures(self, project: Path, bare: Path, when: str) -> None:
@@ -104,7 +112,7 @@ class Bench:
                 bare = self._bare(self.data / "incoming", "bare script")
                 self._bare(self.data / "incoming", "bare script, all columns", "--all-columns")
             project = self.place.project("main", self.data)
-            self._take("cold run", systock(project, "run", self.place.log(f"cold-{number}")))
+            self.take("cold run", systock(project, "run", self.place.log(f"cold-{number}")))
         if is_wanted:
             cold = self._cpu("cold run")
             for other in ("bare script", "bare script, all columns"):
@@ -120,7 +128,7 @@ class Bench:
         limit = "1GB" if self.size.days > 200 else "200MB"
         name = f"cold run with memory_limit {limit}"
         project = self.place.project("memory", self.data, f'[run]\nmemory_limit = "{limit}"')
-        self._take(name, systock(project, "run", self.place.log("memory")))
+        self.take(name, systock(project, "run", self.place.log("memory")))
         cold = self._cpu("cold run")
         self.figures.append(Figure("memory", f"{name}: CPU", "s", self._cpu(name), cold, "without a limit", 2))
         self._note(name)
@@ -137,12 +145,12 @@ class Bench:
             systock(tenth, "run", self.place.log("tenth"))
         for number in range(1, self.repeat + 1):
             link_files(self.data / "later" / f"day-{number}", main / "incoming")
-            self._take(day, systock(main, "run", self.place.log(f"day-{number}")))
+            self.take(day, systock(main, "run", self.place.log(f"day-{number}")))
             if tenth is not None and short is not None:
                 link_files(short / "later" / f"day-{number}", tenth / "incoming")
-                self._take(after_tenth, systock(tenth, "run", self.place.log(f"tenth-{number}")))
+                self.take(after_tenth, systock(tenth, "run", self.place.log(f"tenth-{number}")))
             if "nothing" in wanted:
-                self._take(nothing, systock(main, "run", self.place.log(f"nothing-{number}")))
+                self.take(nothing, systock(main, "run", self.place.log(f"nothing-{number}")))
         if "day" in wanted:
             self._against_target("day", f"{day}, {self.size.day_words()}", 4)
             peaks = [usage.peak_mb for usage in self._used[day]]
@@ -162,14 +170,14 @@ class Bench:
         name = "one product corrected back to the start"
         for number in range(1, self.repeat + 1):
             link_files(self.data / "later" / f"correction-{number}", main / "incoming")
-            self._take(name, systock(main, "run", self.place.log(f"correction-{number}")))
+            self.take(name, systock(main, "run", self.place.log(f"correction-{number}")))
         self._against_target("correction", name, 3)
         self._note(name)
 
     def _help(self) -> None:
         """What a person waits for after `systock --help`."""
         for _ in range(max(5, self.repeat)):
-            self._take("help", run(["-m", "systock", "--help"], self.place.log("help")))
+            self.take("help", run(["-m", "systock", "--help"], self.place.log("help")))
         walls = [usage.wall_s for usage in self._used["help"]]
         self.figures.append(Figure("help", "systock --help: by the clock", "s", walls, (0.3,), "target"))
 
@@ -213,7 +221,9 @@ def main() -> int:
         bench = Bench(place, size, given.repeat)
         if given.scale < 1:
             bench.notes.append(f"At scale {given.scale:g}; the targets are meant for scale 1.")
-        bench.measure(given.only or NAMES)
+        wanted = set(given.only or NAMES)
+        bench.measure([name for name in NAMES if name in wanted - set(ledger.NAMES)])
+        bench.measure_ledger(MOVEMENTS * given.scale, wanted & set(ledger.NAMES))
     print((json_text if given.format == "json" else table_text)(bench.figures, bench.notes))
     if given.write:
         write_page(ROOT / "benchmarks" / "RESULTS.md", bench.figures, bench.notes)

@@ -29,6 +29,17 @@ class Size:
             later=later,
         )
 
+    @classmethod
+    def ledger(cls, movements: float) -> Size:
+        """About so many movements and no sale line, in more than three years."""
+        days = 1_213
+        products = max(40, round(min(2_000, movements / 500)))
+        return cls(days, 0, max(4, round((movements - products * STORES) / days / 1.03)), products, 0)
+
+    def movements(self) -> int:
+        """How many movements: postings, and the stock that each store opens with."""
+        return round(self.days * self.postings_a_day * 1.03) + self.products * STORES
+
     def shorter(self) -> Size:
         """The same chain with a tenth of the history."""
         return Size(max(1, self.days // 10), self.lines_a_day, self.postings_a_day, self.products, self.later)
@@ -36,8 +47,7 @@ class Size:
     def words(self) -> str:
         """The history in words."""
         lines = self.days * self.lines_a_day / 1e6
-        postings = (self.days * self.postings_a_day * 1.03 + self.products * STORES) / 1e6
-        return f"{lines:.3g} M sale lines, {postings:.2g} M movements"
+        return f"{lines:.3g} M sale lines, {self.movements() / 1e6:.2g} M movements"
 
     def day_words(self) -> str:
         """One more day in words."""

@@ -160,6 +160,8 @@ class Chunk:
             begin = end
 
     def _keys(self, rows: list[int]) -> list[Any]:
+        if not rows:
+            return []
         known = bisect_left(rows, 0)
         given = self._table.column("ledger_entry_key").take(pa.array(rows[known:], pa.int64()))
         return [*(self._state_keys[row] for row in rows[:known]), *given.to_pylist()]
