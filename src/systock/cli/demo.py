@@ -251,7 +251,7 @@ def _report(
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
     live = [file for file in key.files if file.is_live]
     sent = [file for file in key.files if not file.is_live]
-    yield f"  Sent       {counted(sum(file.lines for file in sent), 'line')} in {counted(len(sent), 'file')} of tills and counts"
+    yield f"  Sent       {counted(sum(file.lines for file in sent), 'line')} in {counted(len(sent), 'file')} of tills, a service desk and counts"
     there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
     yield f"  Held       {there} of the ERP's database and the shop's API{put_in}"
     if shop.given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from systock.simulator import counts, pos
@@ -15,13 +16,23 @@ from systock.simulator.workbench import Workbench
 
 def late_postings(bench: Workbench) -> None:
     """Goods were moved before a count, and the document was entered two days after it."""
-    for file, line in bench.choose_counts(4, lambda count: bool(bench.movements_of(count))):
-        count = line.document
-        assert isinstance(count, Count)
-        sent, move = bench.rng.choice(bench.movements_of(count))
-        bench.remove(sent, move)
-        later = enter_later(bench, move, count.day - bench.chain.first_day + 2)
-        bench.note("restated", later, move, detail=f"entered after {file.path} row {file.row_of(line)}")
+    moves: dict[tuple[str, str], list[tuple[int, SourceFile, Line]]] = defaultdict(list)
+    for sent, told, move in bench.free_movements():
+        if not move.status:
+            day = move.location.business_day(move.at)
+            moves[move.location.location_id, move.product.product_id].append((day, sent, told))
+
+    def before(count: Count) -> list[tuple[int, SourceFile, Line]]:
+        """What was moved in the ten days up to it."""
+        own = moves[count.location.location_id, count.product.product_id]
+        return [move for move in own if count.day - 10 < move[0] <= count.day]
+
+    for file, line in bench.choose_counts(4, lambda count: bool(before(count))):
+        assert isinstance(line.document, Count)
+        _, sent, told = bench.rng.choice(before(line.document))
+        bench.remove(sent, told)
+        later = enter_later(bench, told, line.document.day - bench.chain.first_day + 2)
+        bench.note("restated", later, told, detail=f"entered after {file.path} row {file.row_of(line)}")
 
 
 def counts_in_cases(bench: Workbench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -166,20 +166,15 @@ class Workbench:
         """Lines of count sheets that were counted, each from another sheet."""
         return self._choose(COUNTS_SHEETS, count, lambda line: isinstance(line.document, Count) and fits(line.document))
 
-    def movements_of(self, count: Count) -> list[Choice]:
-        """Goods movements of what was counted in the ten days up to the count, which no other fault uses."""
-        return [
-            (file, line)
-            for file in self.files
-            if file.table == ERP_MOVEMENTS and id(file) not in self._whole
-            for line in file.lines
-            if line.fate is Fate.KEPT
-            and id(line) not in self._used
-            and isinstance(move := line.document, Movement)
-            and (move.location, move.product, move.status) == (count.location, count.product, "")
-            and move.kind != "AB"
-            and count.day - 10 < move.location.business_day(move.at) <= count.day
-        ]
+    def free_movements(self) -> Iterator[tuple[SourceFile, Line, Movement]]:
+        """Goods movements that are no opening, and that no other fault uses."""
+        for file in self.files:
+            if file.table == ERP_MOVEMENTS and id(file) not in self._whole:
+                for line in file.lines:
+                    move = line.document
+                    free = line.fate is Fate.KEPT and id(line) not in self._used
+                    if free and isinstance(move, Movement) and move.kind != "AB":
+                        yield file, line, move
 
     def insert(self, file: SourceFile, after: Line, line: Line) -> Line:
         """Put a line somewhere behind another one."""

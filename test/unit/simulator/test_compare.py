@@ -21,6 +21,7 @@ from systock.simulator.answer_key import (
 )
 from systock.simulator.compare import compare
 from systock.simulator.comparison import Comparison, Figure, Group
+from systock.simulator.count_books import CountFigures
 from systock.simulator.paper_figures import (
     HeldPayment,
     PaymentFigures,
@@ -105,6 +106,10 @@ CREATE TABLE gold.fact_store_day AS FROM (VALUES ('S1', DATE '2024-03-01', 40::b
     AS day (location_id, business_date, visitors, labour_hours, open_hours, reporting_target_amount);
 CREATE TABLE gold.fact_tender AS SELECT 'S1' AS location_id, DATE '2024-03-01' AS business_date, 'cash' AS tender_method,
     2.65::numeric(18, 4) AS amount, 2.4::numeric(18, 4) AS reporting_amount;
+CREATE TABLE gold.fact_stock_count AS FROM (VALUES
+    ('counts', 'c-1', 10::numeric(18, 3), -5::numeric(18, 3), -3::numeric(18, 3), 1::numeric(18, 3), -2::numeric(18, 3), 0::numeric(18, 3), -1::numeric(18, 3)),
+    ('counts', 'c-2', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('erp', 'level', 1, 1, 1, 0, 0, 0, 0)) AS counted (source_name, count_id, book_units,
+    variance_at_count_units, late_posting_units, in_transit_units, unit_error_units, unposted_return_units, unexplained_units);
 CREATE TABLE gold.unconverted_document_line AS SELECT 'r9 / 1' AS natural_key, 'sale not known' AS reason;
 """
 
@@ -123,6 +128,11 @@ def sales_day(known_at: str, lines: int) -> SalesDay:
     units = (Decimal("2.000"), Decimal("3.000"), Decimal("1.000"))
     amounts = ("3.9", "0.6", "3.5000", "0.5000", "0.40", "2.25", "3.00", "0.75", "2.07")
     return SalesDay(known_at, "S1", "2024-03-01", "USD", lines, 1, *units, *map(Decimal, amounts))
+
+
+def count_figures(known_at: str, count_id: str, *units: str | None) -> CountFigures:
+    figures = (None if one is None else Decimal(one) for one in units)
+    return CountFigures(known_at, count_id, "S1", "A", "2024-03-01", Decimal(5), *figures)
 
 
 def purchases(known_at: str, lines: int) -> PurchaseFigures:
@@ -184,6 +194,11 @@ KEY = AnswerKey(
     store_days=[StoreDayFigures(LATEST, "S1", "2024-03-01", 40, Decimal("24.5"), Decimal(12), Decimal(90))],
     payments=[PaymentFigures(LATEST, "S1", "2024-03-01", "cash", 1, Decimal("2.65"), Decimal("2.4"))],
     held_payments=[HeldPayment(LATEST, "r9", "1")],
+    counts=[
+        count_figures(EARLIER, "c-1", "9", "-4", "0", "0", "0", "0", "-4"),
+        count_figures(LATEST, "c-1", "10", "-5", "-3", "1", "-2", "0", "-1"),
+        count_figures(LATEST, "c-2", *[None] * 7),
+    ],
     files=[
         FileKey("pos.sales", SALES, KNOWN, "landed", 10, 2, 1, 1, 1, 5, 1, 0),
         FileKey("pos.sales", AGAIN, KNOWN, "repeated", 10, 0, 0, 0, 0, 0, 0, 0),
@@ -234,7 +249,7 @@ def test_a_right_warehouse_agrees_in_every_figure(database: duckdb.DuckDBPyConne
     comparison = compared(database)
     assert differences(comparison) == []
     assert comparison.same
-    assert comparison.figures == comparison.agree == 114
+    assert comparison.figures == comparison.agree == 128
     groups = {group.name: group for group in comparison.groups}
     assert groups["net sales"].totals() == {"USD": Decimal("2.25")}
     assert groups["net sales in EUR"].totals() == {"EUR": Decimal("2.07")}
@@ -245,6 +260,10 @@ def test_a_right_warehouse_agrees_in_every_figure(database: duckdb.DuckDBPyConne
 
 PAID = (("amount", Decimal("2.65")), ("amount_eur", Decimal("2.4")), ("payments", 1))
 DAY, PLACE = "S1 2024-03-01 USD", "S1 A sellable"
+COUNTED = (
+    "book at counts", "variance seen at counts", "of it: late postings", "of it: in transit", "of it: unit errors",
+    "of it: unposted returns", "of it: unexplained",
+)  # fmt: skip
 FOUND = "injected faults found"
 ASIDE = "set aside or not resolved"
 
@@ -293,6 +312,17 @@ ASIDE = "set aside or not resolved"
                 ("on hand on 2024-03-30", "S1 B damaged", Decimal("1.5"), None),
                 ("on hand on 2024-03-30", "S1 C damaged", None, Decimal("1.5")),
             ],
+        ),
+        (
+            "UPDATE gold.fact_stock_count SET late_posting_units = -2, unexplained_units = -2 WHERE count_id = 'c-1'",
+            [
+                ("of it: late postings", "c-1", Decimal(-3), Decimal(-2)),
+                ("of it: unexplained", "c-1", Decimal(-1), Decimal(-2)),
+            ],
+        ),
+        (
+            "UPDATE gold.fact_stock_count SET source_name = 'erp' WHERE count_id = 'c-2'",
+            [(group, "c-2", None, "no such count") for group in COUNTED],
         ),
         # nothing happened on the last day: then it stands in the intervals only
         ("DELETE FROM serve.stock_daily WHERE business_date = DATE '2024-03-31'", []),
@@ -471,8 +501,8 @@ def test_nothing_compared_is_no_agreement() -> None:
 def test_the_form_for_programs_holds_every_figure(database: duckdb.DuckDBPyConnection) -> None:
     comparison = compared(database)
     whole = comparison.as_dict()
-    assert (whole["same"], whole["figures"], whole["agree"]) == (True, 114, 114)
-    assert sum(len(group["figures"]) for group in whole["groups"]) == 114
+    assert (whole["same"], whole["figures"], whole["agree"]) == (True, 128, 128)
+    assert sum(len(group["figures"]) for group in whole["groups"]) == 128
     [net] = [group for group in whole["groups"] if group["name"] == "net sales"]
     assert net["found_totals"] == net["expected_totals"] == {"USD": Decimal("2.25")}
     assert net["figures"] == [{"name": DAY, "expected": Decimal("2.25"), "found": Decimal("2.2500"), "same": True}]

@@ -162,3 +162,44 @@ def test_one_fault_leaves_the_rest_alone(tmp_path: Path) -> None:
         same = (tmp_path / "none" / file.path).read_bytes() == (tmp_path / "tie" / file.path).read_bytes()
         assert same is (file.path not in changed)
     assert [total.true_units for total in clean.stock_totals] == [total.true_units for total in tied.stock_totals]
+
+
+def test_a_document_entered_after_a_count_is_not_in_an_export_before_it(chain: tuple[Path, AnswerKey]) -> None:
+    for place in places(chain, "late_posting"):
+        document = text_of(chain[0], place).split(";")[:2]
+        entered = text_of(chain[0], place).split(";")[-2]
+        sheet = place.detail.split()[2]
+        assert entered[:10] > sheet.split("_")[2]
+        earlier = [
+            path for path in (chain[0] / "incoming/erp").glob("movements_*") if path.name < Path(place.path).name
+        ]
+        lines = [line for path in earlier for line in path.read_text().splitlines()]
+        assert not any(line.split(";")[:2] == document for line in lines)
+
+
+def test_a_count_of_cases_and_what_the_desk_took_back_are_counted(chain: tuple[Path, AnswerKey]) -> None:
+    folder, key = chain
+    counted = {row.count_id: row for row in key.counts if row.known_at == key.latest}
+    for place in places(chain, "count_in_cases"):
+        sheet, line, *_, quantity, _ = text_of(folder, place).split(";")
+        assert str(counted[f"{sheet}-{line}"].counted_units) == quantity.replace(".", "").replace(",", ".")
+    for place in places(chain, "unposted_return"):
+        path, row = place.detail.removeprefix("counted in ").split(" row ")
+        sheet, line = lines_of(folder, path)[int(row) - 1].split(";")[:2]
+        assert ",R,N," in text_of(folder, place) and ",-2.000," in text_of(folder, place)
+        assert counted[f"{sheet}-{line}"].counted_units >= 2
+
+
+def test_every_cause_explains_some_count(chain: tuple[Path, AnswerKey]) -> None:
+    last = [row for row in chain[1].counts if row.known_at == chain[1].latest]
+    names = ("late_posting_units", "in_transit_units", "unit_error_units", "unposted_return_units", "unexplained_units")
+    assert {name: any(getattr(row, name) for row in last) for name in names} == dict.fromkeys(names, True)
+    for row in chain[1].counts:
+        if row.book_units is not None:
+            assert sum(getattr(row, name) for name in names) == row.variance_at_count_units
+            assert row.variance_at_count_units == row.counted_units - row.book_units + row.late_posting_units
+    first = [row for row in chain[1].counts if row.known_at == chain[1].knowledge_times[0]]
+    then = {row.count_id: row for row in first}
+    assert any(row.count_id in then and row != then[row.count_id] and row.late_posting_units for row in last), (
+        "explained anew"
+    )

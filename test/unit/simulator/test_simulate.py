@@ -97,7 +97,7 @@ def test_wall_clocks(zone: str, wall: str, utc: str) -> None:
 def test_the_example_project_reads_what_is_written(tmp_path: Path) -> None:
     from systock.config import load_settings
 
-    simulate(tmp_path, days=10, stores=3, products=30, faults="none")
+    simulate(tmp_path, days=10, stores=3, products=30, faults="unposted_return")
     written = write_project(tmp_path)
     assert Path("systock.toml") in written and (tmp_path / "sources/pos/sale_line.sql").is_file()
     settings = load_settings(tmp_path)
