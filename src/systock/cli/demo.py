@@ -227,7 +227,7 @@ def _report(
     kinds = len(key.fault_counts())
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
     sent = f"{counted(sum(file.lines for file in key.files), 'line')} in {counted(len(key.files), 'file')}"
-    yield f"  Sent       {sent} of tills, a service desk, ERP and counts{put_in}"
+    yield f"  Sent       {sent} of tills, desk, ERP and counts{put_in}"
     totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "repeats")}
     unread = len(summary.rejected)
     yield (
