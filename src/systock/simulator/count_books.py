@@ -63,7 +63,7 @@ def explained_counts(
     returns: dict[_STOCK, list[_Move]] = defaultdict(list)
     for sale in sales:
         if sale.counts and sale.product is not None and sale.product.stocked:
-            stock = (sale.store.location_id, sale.product.product_id)
+            stock = ((sale.shelf or sale.store).location_id, sale.product.product_id)
             (moves if sale.moves_stock else returns)[stock].append(_Move(sale.business_day, -sale.quantity))
     papers: dict[_STOCK, list[TransferLine]] = defaultdict(list)
     for line in transfers:
