@@ -26,10 +26,10 @@ class Usage:
     peak_mb: float
 
 
-def run(arguments: Sequence[str | Path], output: Path) -> Usage:
-    """Run this Python with these arguments; what it says goes to a file. Raises Failed when it fails."""
+def run(arguments: Sequence[str | Path], output: Path, python: str = sys.executable) -> Usage:
+    """Run Python (this one) with these arguments; what it says goes to a file. Raises Failed when it fails."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "NO_COLOR": "1"}
-    command = [sys.executable, *map(str, arguments)]
+    command = [python, *map(str, arguments)]
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as said:
         started = time.perf_counter()

@@ -255,4 +255,3 @@ class DatabaseSource(SourceSettings):
 
 #: Any source, by its type.
 AnySource = Annotated[FileSource | DatabaseSource, Field(discriminator="type")]
-SOURCE_TYPES: dict[str, type[SourceSettings]] = {"files": FileSource, "database": DatabaseSource}

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, land, open_log
+from systock.extract import database_sqlite
+from systock.extract.arrow_text import as_text
 from systock.source_settings import DatabaseSource
 
 from ..servers import PASSWORD, PASSWORD_IN_URL, Server, free_port, mariadb, postgres
@@ -131,12 +133,44 @@ def test_values_of_sqlite_to_the_letter(tmp_path: Path) -> None:
     ]
 
 
-def test_text_of_sqlite_that_is_no_utf8_stops_nothing(tmp_path: Path) -> None:
+def test_text_of_sqlite_that_is_no_utf8_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_sqlite, "_ROWS", 2)
     shop = Shop(Server("sqlite", "", tmp_path), tmp_path)
-    shop.server.execute(
-        "CREATE TABLE sales (id integer PRIMARY KEY, a)", "INSERT INTO sales VALUES (1, CAST(X'61FF' AS TEXT))"
-    )
-    assert shop.rows(sales=FULL) == [("1", "a�")]
+    shop.server.execute("CREATE TABLE sales (id integer PRIMARY KEY, a)")
+    for number in range(9):
+        text = "CAST(X'61FF' AS TEXT)" if number in (5, 8) else "'é'"
+        shop.server.execute(f"INSERT INTO sales VALUES ({number}, {text})")
+    assert shop.rows(sales=FULL) == [(str(number), "a\ufffd" if number in (5, 8) else "é") for number in range(9)]
+
+
+def test_what_one_column_of_sqlite_holds_reads_the_same_whatever_stands_beside_it() -> None:
+    values = [
+        5,
+        5.0,
+        5.5,
+        2**53,
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+        1e15,
+        1e16,
+        1e-7,
+        -0.0,
+        "5",
+        b"5",
+        b"\xff",
+        None,
+        "",
+        0.1 + 0.2,
+    ]
+    alone = {repr(value): as_text(database_sqlite._texts([value])).to_pylist()[0] for value in values}
+    for one in values:
+        for other in values:
+            both = as_text(database_sqlite._texts([one, other])).to_pylist()
+            assert both == [alone[repr(one)], alone[repr(other)]], (one, other)
+    assert (alone["5"], alone["9007199254740993"], alone["0.30000000000000004"], alone["b'5'"]) == (
+        "5", "9007199254740993", "0.30000000000000004", "5",
+    )  # fmt: skip
 
 
 def test_values_of_postgres_to_the_letter(addresses: Any, tmp_path_factory: Any, tmp_path: Path) -> None:
@@ -250,10 +284,13 @@ def test_behind_a_cursor_only_what_is_new_is_read(shop: Shop) -> None:
     assert shop.rows(sales=BY_ID) == []
     shop.sales((10, "2024-01-01 00:00:00", "1.25"))
     assert [row[0] for row in shop.rows(sales=BY_ID)] == ["10"]
+    cursor = open_log(shop.folder).cursor("erp", "sales")
+    assert cursor and '"10"' in cursor  # by number, not by text
+    shop.sales((9, "2024-01-01 00:00:00", "1.25"))
     shop.server.execute("UPDATE sales SET price = 9 WHERE id = 1")
     assert shop.rows(sales=BY_ID) == []
     # Another cursor begins anew.
-    assert len(shop.rows(sales={**BY_ID, "cursor": ["changed", "id"]})) == 3
+    assert len(shop.rows(sales={**BY_ID, "cursor": ["changed", "id"]})) == 4
 
 
 def test_several_columns_of_a_cursor_part_rows_of_one_instant(shop: Shop) -> None:
@@ -286,6 +323,30 @@ def test_a_window_of_numbers(shop: Shop) -> None:
     shop.rows(sales=window)
     shop.sales((4, "2024-01-01 10:00:00", "1"), (5, "2024-01-01 10:00:00", "1"), (11, "2024-01-01 10:00:00", "1"))
     assert [row[0] for row in shop.rows(sales=window)] == ["5", "11"]
+
+
+def test_a_window_that_is_set_or_changed_later_doubles_nothing(shop: Shop) -> None:
+    shop.server.execute("CREATE TABLE sales (id integer, a varchar(9))", "INSERT INTO sales VALUES (1, 'x'), (2, 'x')")
+    lines = {"mode": "append", "cursor": "id"}
+    assert len(shop.rows(sales=lines)) == 2
+    for number, window in ((3, 5), (4, 50)):
+        shop.server.execute(f"INSERT INTO sales VALUES ({number}, 'x')")
+        assert shop.rows(sales={**lines, "late_window": window}) == [(str(number), "x")]
+    shop.server.execute("INSERT INTO sales VALUES (2, 'x'), (1, 'x'), (1, 'x')")
+    # Equal lines are lines all the same.
+    assert shop.rows(sales={**lines, "late_window": 50}) == [("2", "x"), ("1", "x"), ("1", "x")]
+    assert shop.rows(sales={**lines, "late_window": 50}) == []
+
+
+def test_a_cursor_that_is_an_instant(shop: Shop) -> None:
+    kind = {"sqlite": "TEXT", "postgres": "timestamptz", "mysql": "timestamp(3) NULL"}[shop.server.kind]
+    shop.server.execute(f"CREATE TABLE sales (id integer, changed {kind})")
+    settings = {"mode": "append", "cursor": "changed", "late_window": "1 second"}
+    for number, instant in enumerate(
+        ("2024-03-31 01:59:59.5", "2024-03-31 02:00:00", "2024-03-31 01:59:59", "2024-03-31 01:59:58")
+    ):
+        shop.server.execute(f"INSERT INTO sales VALUES ({number}, '{instant}')")
+        assert [row[0] for row in shop.rows(sales=settings)] == ([str(number)] if number < 3 else [])
 
 
 def test_all_tables_are_of_one_instant(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

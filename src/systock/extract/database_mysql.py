@@ -6,6 +6,7 @@ in Python: each comes as one value, quoted by the server, to the letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 8_192
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)Z")
 _OPTIONS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled", "unix_socket")
 _BINARY = 63
 _FLOAT, _TIMESTAMP, _BIT, _GEOMETRY = 4, 7, 16, 255
@@ -124,6 +126,11 @@ class MysqlDatabase(Database):
             None if value is None else Value(value, column.name in self._numbers)
             for value, column in zip(rows[0], columns, strict=True)
         ] if rows else None  # fmt: skip
+
+    def literal(self, value: Value) -> str:
+        """The session's zone is UTC: an instant is written without it."""
+        instant = _INSTANT.fullmatch(value.text)
+        return super().literal(Value(instant[1]) if instant else value)
 
     def close(self) -> None:
         self._connection.close()

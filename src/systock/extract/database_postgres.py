@@ -110,7 +110,9 @@ class PostgresDatabase(Database):
 
 
 def _select(columns: Sequence[Column], rest: str) -> str:
-    return f"SELECT {', '.join(column.text for column in columns)} {rest}"
+    # Under names of their own: ORDER BY takes an output column before one of the table, and text sorts otherwise.
+    named = (f'{column.text} AS "said {number}"' for number, column in enumerate(columns))
+    return f"SELECT {', '.join(named)} {rest}"
 
 
 def _text(name: str, field: pa.Field) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -33,8 +34,6 @@ class SqliteDatabase(Database):
             self._connection = sqlite3.connect(
                 uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
             )
-            # Text that is no UTF-8 must not stop all other rows.
-            self._connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
             self._connection.execute("PRAGMA query_only = 1")
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -49,13 +48,28 @@ class SqliteDatabase(Database):
 
         names = [column.name for column in columns]
         with _errors():
-            cursor = self._connection.execute(_select(columns, rest))
-            while rows := cursor.fetchmany(_ROWS):
+            for rows in self._rows(_select(columns, rest)):
                 yield pa.RecordBatch.from_arrays([_texts(values) for values in zip(*rows, strict=True)], names=names)
+
+    def _rows(self, sql: str) -> Iterator[list[Any]]:
+        cursor = self._connection.execute(sql)
+        done = 0
+        try:
+            while rows := cursor.fetchmany(_ROWS):
+                yield rows
+                done += len(rows)
+        except sqlite3.OperationalError as error:
+            if "Could not decode to UTF-8" not in str(error) or self._connection.text_factory is not str:
+                raise
+            # Text that is no UTF-8 must not stop all other rows: on from here, and more slowly.
+            self._connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
+            left = islice((row for rows in self._rows(sql) for row in rows), done, None)
+            while rows := list(islice(left, _ROWS)):
+                yield rows
 
     def first(self, columns: Sequence[Column], rest: str) -> list[Value | None] | None:
         with _errors():
-            row = self._connection.execute(_select(columns, rest)).fetchone()
+            row = self._connection.execute(f"{_select(columns, rest)} LIMIT 1").fetchone()
         return row and [
             None if value is None else Value(_text(value), bare=isinstance(value, int | float)) for value in row
         ]
@@ -69,24 +83,23 @@ def _select(columns: Sequence[Column], rest: str) -> str:
 
 
 def _texts(values: Sequence[Any]) -> pa.Array:
-    """The values of one column: as they are where they are of one type, else each as the text it would be then."""
+    """The values of one column, as they are where Arrow has one type for them that says each to the letter."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    kinds = set(map(type, values)) - {type(None)}
-    if kinds <= {str}:
+    with suppress(pa.ArrowException):
         return pa.array(values, pa.string())
+    kinds = set(map(type, values)) - {type(None)}
     if kinds == {int}:
         return pa.array(values, pa.int64())
     if kinds == {float}:
         return pa.array(values, pa.float64())
-    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+    floats = pa.array([value if type(value) is float else None for value in values], pa.float64()).cast(pa.string())
+    others = [None if value is None or type(value) is float else _text(value) for value in values]
+    return pc.coalesce(floats, pa.array(others, pa.string()))
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        import pyarrow as pa
-
-        return str(pa.scalar(value, pa.float64()).cast(pa.string()))
     return bytes_text(value) if isinstance(value, bytes) else str(value)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -67,23 +67,24 @@ def connect(settings: DatabaseSource, asked: Asked) -> Database:
 class _Mark:
     """Where an extraction ended: the columns of the cursor and their highest values.
 
-    seen: hashes of the rows within the late window. keys: the keys that there were.
+    seen: hashes of the rows within the late window. window: how far that went back. keys: the keys that there were.
     """
 
     columns: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
+    window: str = ""
     seen: str = ""
     keys: str = ""
 
     def text(self) -> str:
         """As the landing log keeps it."""
         values = [[value.text, value.bare] for value in self.values]
-        return json.dumps([self.columns, values, self.seen, self.keys], ensure_ascii=False)
+        return json.dumps([self.columns, values, self.window, self.seen, self.keys], ensure_ascii=False)
 
 
 def _mark(text: str) -> _Mark:
-    columns, values, seen, keys = json.loads(text)
-    return _Mark(tuple(columns), tuple(Value(*value) for value in values), seen, keys)
+    columns, values, window, seen, keys = json.loads(text)
+    return _Mark(tuple(columns), tuple(Value(*value) for value in values), window, seen, keys)
 
 
 class _Table:
@@ -187,13 +188,18 @@ class _Table:
         condition = ""
         if last:
             condition = self._database.behind(cursor, last)
-            if early := self._late(last):
+            if early := self._known_late(last):
                 again = f"{early} AND NOT ({condition})"
                 yield from late_rows.unknown_rows(self._read(again), late_rows.unpacked(self._last.seen))
         yield from self._read(condition)
-        # In the same state of the database, so this is what was delivered, no more and no less.
-        seen = (h for b in self._read(late) for h in late_rows.row_hashes(b)) if (late := self._late(highest)) else ()
-        self._next = _Mark(cursor, tuple(highest), late_rows.packed(seen))
+        self._next = self._ended_at(highest)
+
+    def _ended_at(self, highest: Sequence[Value]) -> _Mark:
+        """Where this extraction ended. Read in the same state of the database, so it is what was delivered."""
+        late = self._late(highest)
+        seen = (hashed for batch in self._read(late) for hashed in late_rows.row_hashes(batch)) if late else ()
+        window = _said(self._settings.late_window)
+        return _Mark(self._settings.cursor, tuple(highest), window, late_rows.packed(seen), self._last.keys)
 
     def _first(self, columns: Sequence[Column], rest: str) -> list[Value] | None:
         row = self._database.first(columns, f"FROM {self._relation} {rest}")
@@ -221,9 +227,13 @@ class _Table:
             )
         return f"{self._database.quoted(self._settings.cursor[0])} >= {self._database.literal(early)}"
 
+    def _known_late(self, last: Sequence[Value]) -> str:
+        """The same, where it is known what was delivered: a window that was changed holds from the next extraction on."""
+        return self._late(last) if self._last.window == _said(self._settings.late_window) else ""
+
     def _went_back(self, last: Sequence[Value], highest: Sequence[Value]) -> tuple[Value, ...]:
         """The rows up to the last cursor are gone: deleted, or the table is another one now. From where to go on."""
-        late = self._late(last)
+        late = self._known_late(last)
         if late and self._first(self._named("cursor", self._settings.cursor), f"WHERE {late}"):
             return tuple(last)
         if self._settings.deletes == "keys":
@@ -255,10 +265,7 @@ class _Table:
                 conditions.append(f"{name} {sign} {self._database.literal(Value(text))}")
         yield from self._read(" AND ".join(conditions))
         if endless:
-            seen = (
-                (h for b in self._read(late) for h in late_rows.row_hashes(b)) if (late := self._late(highest)) else ()
-            )
-            self._next = _Mark(self._settings.cursor, tuple(highest), late_rows.packed(seen), self._last.keys)
+            self._next = self._ended_at(highest)
 
     # what is gone
 
@@ -272,12 +279,11 @@ class _Table:
             if known.column_names == names:
                 since = self._asked.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
                 yield from known_keys.gone(known, present, key, since)
-        mark = self._next or _Mark(self._last.columns, self._last.values, self._last.seen)
-        self._next = _Mark(mark.columns, mark.values, mark.seen, known_keys.packed_keys(present))
+        self._next = replace(self._next or self._last, keys=known_keys.packed_keys(present))
 
 
-def _said(window: timedelta | int) -> str:
-    return str(window) if isinstance(window, int) else f"{window.total_seconds():g} seconds"
+def _said(window: timedelta | int | None) -> str:
+    return f"{window.total_seconds():g} seconds" if isinstance(window, timedelta) else str(window or "")
 
 
 def _shown(values: Sequence[Value]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -63,12 +64,17 @@ def row_hashes(batch: pa.RecordBatch) -> list[bytes]:
     ]
 
 
-def unknown_rows(batches: Iterable[pa.RecordBatch], known: frozenset[bytes]) -> Iterator[pa.RecordBatch]:
-    """The rows that were not delivered as they are now."""
+def unknown_rows(batches: Iterable[pa.RecordBatch], known: Counter[bytes]) -> Iterator[pa.RecordBatch]:
+    """The rows that were not delivered as they are now; of equal rows those that are more than there were."""
     import pyarrow as pa
 
+    left = known.copy()
     for batch in batches:
-        yield batch.filter(pa.array([hashed not in known for hashed in row_hashes(batch)], pa.bool_()))
+        new = []
+        for hashed in row_hashes(batch):
+            new.append(not left[hashed])
+            left[hashed] -= not new[-1]
+        yield batch.filter(pa.array(new, pa.bool_()))
 
 
 def packed(hashes: Iterable[bytes]) -> str:
@@ -76,7 +82,7 @@ def packed(hashes: Iterable[bytes]) -> str:
     return base64.b64encode(b"".join(sorted(hashes))).decode()
 
 
-def unpacked(text: str) -> frozenset[bytes]:
+def unpacked(text: str) -> Counter[bytes]:
     """The hashes in such a text."""
     data = base64.b64decode(text)
-    return frozenset(data[start : start + _HASH_BYTES] for start in range(0, len(data), _HASH_BYTES))
+    return Counter(data[start : start + _HASH_BYTES] for start in range(0, len(data), _HASH_BYTES))

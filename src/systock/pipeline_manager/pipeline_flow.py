@@ -26,7 +26,7 @@ class Stage(NamedTuple):
 FLOW = (
     Stage(
         "extract",
-        "source files",
+        "files, databases",
         "batches of lines",
         "systock.extract",
         "every value as it came; never sees the warehouse",
