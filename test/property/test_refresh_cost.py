@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from sql.case_runner import DEFAULTS, VERSION, table_files
@@ -200,6 +200,7 @@ def some_entry(draw: Random, number: int, hours: tuple[int, int]) -> Entry:
 
 
 @pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@settings(max_examples=max(5, settings.default.max_examples // 5))
 @given(draw=st.integers(0, 2**32).map(Random))
 def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw: Random) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
@@ -211,7 +212,7 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
     ]
     state = {number: some_entry(draw, number, (0, 20)) for number in range(1, draw.randint(20, 60))}
     rates, exists = [8] * 30, False
-    for day in range(7):
+    for day in range(4):
         stage(engine, state, products, rates, zero_start)
         for name in (*INPUTS, *MADE) if not exists else ():
             engine.execute(f"DELETE FROM {name}")
