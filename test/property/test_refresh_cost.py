@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from sql.case_runner import DEFAULTS, VERSION, table_files
@@ -227,6 +227,22 @@ def test_touched_suffixes_equal_all(engine: DuckDBEngine, method: str, data: st.
         assert refreshed[name] == engine.rows(f"SELECT * FROM {name} ORDER BY ALL"), name
 
 
+def valued_alike(engine: DuckDBEngine, *, exists: bool) -> bool:
+    """Refresh the costs, compare them with all valued from the beginning; were any touched?"""
+    for name in (*INPUTS, *MADE) if not exists else ():
+        engine.execute(f"DELETE FROM {name}")
+    refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
+    for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.stock_cost"):
+        refresh.table(compiled(name), exists=exists)
+    with engine.transaction():  # the states that the whole valuation keeps are undone
+        engine.execute("CREATE OR REPLACE TEMP TABLE whole AS SELECT * FROM gold.stock_cost LIMIT 0")
+        run_kernel(engine, "gold.stock_cost", compiled("gold.stock_cost").select, "whole")
+        whole = engine.rows("SELECT * FROM whole ORDER BY ALL")
+        engine.rollback()
+    assert engine.rows("SELECT * FROM gold.stock_cost ORDER BY ALL") == whole
+    return exists and "gold.stock_cost" in refresh.changes
+
+
 def some_entry(draw: Random, number: int, hours: tuple[int, int]) -> Entry:
     return Entry(
         number, draw.randint(1, 4), draw.randint(1, 2), draw.randint(*hours), draw.choice([*ORDER, "count", "sale", "receipt"]),
@@ -235,10 +251,10 @@ def some_entry(draw: Random, number: int, hours: tuple[int, int]) -> Entry:
 
 
 @pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@settings(max_examples=max(5, settings.default.max_examples // 5))
 @given(draw=st.integers(0, 2**32).map(Random))
 def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw: Random) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
-    cost = compiled("gold.stock_cost")
     zero_start, standard = draw.random() < 0.7, draw.choice(["NULL", "3"])
     products = [
         f"({product}, {product}, 'erp', 'P{product}', {standard}, 'EUR', TRUE, TIMESTAMPTZ '1900-01-01 00:00:00+00', {FOREVER}, {FOREVER}, TRUE, TRUE)"
@@ -246,25 +262,14 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
     ]
     state = {number: some_entry(draw, number, (0, 20)) for number in range(1, draw.randint(20, 60))}
     rates, exists = [8] * 30, False
-    for day in range(7):
-        stage(engine, state, products, rates, [], zero_start)
-        for name in (*INPUTS, *MADE) if not exists else ():
-            engine.execute(f"DELETE FROM {name}")
-        refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
-        for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.transfer_loss", "gold.stock_cost"):
-            refresh.table(compiled(name), exists=exists)
-        if exists and "gold.stock_cost" in refresh.changes:
+    for day in range(4):
+        stage(engine, state, products, rates, zero_start)
+        if valued_alike(engine, exists=exists):
             used = "SELECT count(*), count(*) FILTER (from_at > TIMESTAMPTZ '2000-01-01 00:00:00+00') FROM touched"
             [(touched, from_states)] = engine.rows(used)
             event(
                 "all from states" if touched == from_states else "some from states" if from_states else "from nothing"
             )
-        with engine.transaction():  # the states that the whole valuation keeps are undone
-            engine.execute("CREATE OR REPLACE TEMP TABLE whole AS SELECT * FROM gold.stock_cost LIMIT 0")
-            run_kernel(engine, "gold.stock_cost", cost.select, "whole")
-            whole = engine.rows("SELECT * FROM whole ORDER BY ALL")
-            engine.rollback()
-        assert engine.rows("SELECT * FROM gold.stock_cost ORDER BY ALL") == whole
         exists = True
         for _ in range(draw.choice([1, 1, 2, 5])):
             number = max(state, default=0) + 1
@@ -284,6 +289,70 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
                 state[which] = replace(state[which], **{name: getattr(other, name)})
             else:
                 rates = [*rates[: draw.randint(0, 20)], *[9] * 30][:30]
+
+
+def step_by_step(
+    engine: DuckDBEngine, method: str, *states: list[Entry], products: list[str] | None = None
+) -> list[tuple[Any, ...]]:
+    """One state of the entries after the other; the groups that the last touched, first touched hour and hour of the state."""
+    engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
+    for number, state in enumerate(states):
+        stage(engine, {entry.number: entry for entry in state}, products or [], [], True)
+        valued_alike(engine, exists=number > 0)
+    hours = ", ".join(
+        f"date_diff('hour', TIMESTAMPTZ '2024-05-01 00:00:00+00', {at}) / 6" for at in ("first_at", "from_at")
+    )
+    return engine.rows(f"SELECT k1, {hours} FROM touched WHERE from_at > TIMESTAMPTZ '2000-01-01 00:00:00+00'")
+
+
+def received(number: int, hour: int, cost: int, product: int = 1) -> Entry:
+    return Entry(number, product, 1, hour, "receipt", 3, cost, 0, "D", 0)
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+def test_a_state_after_a_changed_entry_is_thrown_away(engine: DuckDBEngine, method: str) -> None:
+    first = [received(number, number, number) for number in range(1, 11)]
+    later = [*first, received(11, 20, 5)]
+    changed = [replace(first[1], cost=9), *later[:1], *later[2:]]  # the state at 10 is no longer true
+    # 72 hours before the last one: at 8
+    assert step_by_step(engine, method, first, later, changed, [*changed, received(12, 12, 2)]) == [(1, 12, 8)]
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("edit", [{"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"}, {"place": 1}, None])
+def test_a_shipment_touches_what_was_received_before_it(
+    engine: DuckDBEngine, method: str, edit: dict[str, Any] | None
+) -> None:
+    stock = [received(1, 1, 2), replace(received(2, 1, 7), place=2), received(3, 2, 3, product=2)]
+    inward = Entry(4, 1, 2, 10, "transfer_in", 4, None, 0, "T", 0)
+    outward = Entry(5, 1, 1, 20, "transfer_out", 4, None, 0, "T", 0)
+    before = [*stock, inward, outward]
+    after = [*stock, inward, *([] if edit is None else [replace(outward, **edit)])]
+    for one, other in ((before, after), (after, before)):
+        step_by_step(engine, method, one, other, [*other, received(9, 22, 1)])
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("edit", [{"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"}, {"kind": "sale"}, None])
+def test_a_component_touches_what_was_made_of_it_before(
+    engine: DuckDBEngine, method: str, edit: dict[str, Any] | None
+) -> None:
+    stock = [received(1, 1, 2), received(2, 2, 3, product=2), received(3, 2, 3, product=3)]
+    made = Entry(4, 3, 1, 10, "production_in", 2, None, 0, "T", 0)
+    used = Entry(5, 1, 1, 20, "production_out", 4, None, 0, "T", 0)
+    before = [*stock, made, replace(used, number=6, product=2, hour=8), used]
+    after = [*before[:-1], *([] if edit is None else [replace(used, **edit)])]
+    for one, other in ((before, after), (after, before)):
+        step_by_step(engine, method, one, other, [*other, received(9, 22, 1, product=2)])
+
+
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+def test_what_later_entries_refer_to_is_read_from_before_the_state(engine: DuckDBEngine, method: str) -> None:
+    sold = Entry(3, 1, 1, 3, "sale", 2, None, 0, None, 0)
+    first = [received(1, 1, 2), received(2, 2, 5), sold, received(4, 10, 8)]
+    back = Entry(5, 1, 1, 20, "customer_return", 1, None, 0, None, 3)
+    freight = Entry(6, 1, 1, 21, "revaluation", 1, None, 12, "D", 0)
+    assert step_by_step(engine, method, first, [*first, back, freight]) == [(1, 20, 10)]
 
 
 def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:

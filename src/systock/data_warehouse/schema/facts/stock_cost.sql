@@ -30,9 +30,8 @@ CREATE TABLE gold.stock_cost (
 );
 
 -- The SELECT is what systock.data_warehouse.stock_cost reads, in the order of cost_group, occurred_at, entry_order and
--- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has the rest of its
--- cost group valued anew. Under cost_method 'standard' nothing is posted. Goods that a transfer lost, gold.transfer_loss, are entries of
--- the kind transfer_loss, behind all others of their instant.
+-- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has its cost
+-- group valued anew from its instant on. Under cost_method 'standard' nothing is posted.
 -- Costs are converted at the rate of the entry's business date; in a currency without a rate they are not known until it comes.
 WITH entry AS (
     SELECT
