@@ -185,8 +185,9 @@ def _place(location: tuple[int | str, ...], raw: Any) -> tuple[type[Section] | N
                 (c for c in choices if len(choices) == 1 or of_type in get_args(c.model_fields["type"].annotation)),
                 None,
             )
-            field = section.model_fields.get(str(part)) if section and part is not None else field
-            kind = field.annotation if field else None
+            if part is not None:
+                field = section.model_fields.get(str(part)) if section else None
+                kind = field.annotation if field else None
         elif get_args(kind):
             kind = get_args(kind)[-1 if get_origin(kind) is dict else 0]
         raw = raw.get(part) if isinstance(raw, dict) else None

@@ -281,6 +281,8 @@ def test_a_source_of_unknown_type_is_judged_by_nothing_else(tmp_path: Path) -> N
     message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "apy"\nbase_url = "x"\ntables.a.cursor = "id"')
     assert "base_url" not in message
     assert "cursor" not in message
+    message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "apy"\nurl = "${SHOP_DB}"')
+    assert "sources.shop.url" not in message
 
 
 def test_no_project_here(tmp_path: Path) -> None:

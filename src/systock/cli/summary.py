@@ -20,7 +20,7 @@ _LOOKED_AT = 10_000
 def summary_text(summary: RunSummary, project: Project) -> str:
     """Everything a shopkeeper wants to know after a run, in plain words."""
     parts: list[tuple[str, list[str]]] = []
-    parts.append(("Came in", list(_came_in(summary.sources)) or [_no_file(summary.status)]))
+    parts.append(("Came in", list(_came_in(summary.sources)) or [_nothing_new(summary.status)]))
     for name in dict.fromkeys(_plural(row["entity"]) for row in summary.entities):
         rows = [row for row in summary.entities if _plural(row["entity"]) == name]
         parts.append((name.capitalize(), [_became(rows)]))
@@ -63,10 +63,10 @@ def _without(summary: RunSummary) -> str:
     return f", but {names} could not be read" if names else ""
 
 
-def _no_file(status: str) -> str:
+def _nothing_new(status: str) -> str:
     if status == "published":
-        return "no new file: this generation is made of what had landed before"
-    return "no new file" if status == "dry run" else "no new file: all that had landed before is published"
+        return "nothing new: this generation is made of what had landed before"
+    return "nothing new" if status == "dry run" else "nothing new: all that had landed before is published"
 
 
 def _came_in(sources: Iterable[Row]) -> Iterable[str]:

@@ -29,6 +29,7 @@ class RunSummary:
     tables: list[dict[str, Any]] = field(default_factory=list)
     checks: int = 42
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 1.25
 

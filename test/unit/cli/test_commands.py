@@ -296,7 +296,7 @@ def test_run_with_nothing_new(systock: Systock, project: FakeProject) -> None:
     project.answers |= {"run": RunSummary(status="nothing new", checks=0), "status": {"known_at": None}}
     called = systock("run")
     assert "Nothing new since generation 3" in called.out
-    assert "\n  Came in  no new file" in called.out
+    assert "\n  Came in  nothing new" in called.out
     assert "quarantine" not in called.out
 
 
@@ -312,7 +312,7 @@ def test_nothing_new_is_not_said_of_files_that_could_not_be_read(systock: Systoc
 def test_a_generation_without_a_new_file_is_made_of_what_had_landed(systock: Systock, project: FakeProject) -> None:
     project.answers |= {"run": RunSummary(checks=1), "status": {"known_at": None}}
     said = systock("run").out
-    assert "no new file: this generation is made of what had landed before" in said
+    assert "nothing new: this generation is made of what had landed before" in said
     assert "1 check passed" in said
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from systock.cli.progress import PlainProgress
+from systock.cli.progress import BarProgress, PlainProgress
 
 SHOW = """
 import sys
@@ -66,3 +66,28 @@ def test_bars_on_a_terminal_only_touch_standard_error() -> None:
     assert "[red]x[/red]" in text
     assert "3/3" in text
     assert text.count("✓") >= 2
+
+
+def test_sources_that_are_asked_have_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainProgress() as progress:
+        progress.asked("erp", "sales", 5, False)
+        progress.asked("web", "orders", 7, False)
+        progress.asked("erp", "", 1234, True)
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"erp: 1,234 lines, \d+\.\d s\n", said)
+
+
+def test_sources_that_are_asked_have_a_bar_each() -> None:
+    progress = BarProgress()
+    progress.asked("erp", "sales", 5, False)
+    progress.asked("web", "orders", 7, False)
+    progress.asked("erp", "sales", 1234, False)
+    progress.asked("web", "", 7, True)
+    erp, web = progress._bars.tasks
+    assert (erp.description, erp.completed, erp.fields["detail"], erp.finished) == (
+        "erp",
+        1234,
+        "sales 1,234 lines",
+        False,
+    )
+    assert (web.finished, web.fields["detail"]) == (True, "7 lines")
