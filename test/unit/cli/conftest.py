@@ -30,6 +30,8 @@ class RunSummary:
     checks: int = 42
     rejected: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: float = 1.25
 

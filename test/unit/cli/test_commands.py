@@ -261,6 +261,11 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
         rejected=[
             {"source": "pos", "table": "sales", "file": "incoming/x.csv", "reason": "is empty", "todo": "remove it"}
         ],
+        unusual=["pos.sales: 2 lines in a.csv, 50 to 218 are expected (set)"],
+        drift=[
+            {"source": "pos", "table": "sales", "file": f"{n}.csv", "what": "new column 'x'", "todo": "Add x."}
+            for n in range(7)
+        ],
         warnings=["no mapping reads pos.counts"],
     )
     project.answers["quarantine"] = [quarantined(n) for n in range(7)] + [
@@ -281,6 +286,9 @@ def test_run_tells_a_shopkeeper_what_happened(systock: Systock, project: FakePro
         "7 × sale lines: not a number (quantity = 'two', incoming/a.csv row 7)",
         "1 × sale lines: unit unknown",
         "incoming/x.csv: is empty",
+        "  Unusual             pos.sales: 2 lines in a.csv, 50 to 218 are expected (set)\n",
+        "  Not as before       pos.sales, 0.csv: new column 'x'. Add x.\n",
+        "                      and 2 more\n",
         "no mapping reads pos.counts",
         "systock quarantine list",
     ):

@@ -61,7 +61,7 @@ def served(server: Sftp, name: str, content: str | bytes = "id\n1\n", modified: 
 
 
 def sftp_remote(server: Sftp, **settings: Any) -> dict[str, Any]:
-    return {"password": PASSWORD, "host_key": server.host_key, "timeout": "2 seconds", **settings}
+    return {"password": PASSWORD, "host_key": server.host_key, "timeout": "20 seconds", **settings}
 
 
 def store(address: str, **settings: Any) -> RemoteFiles:
@@ -209,7 +209,7 @@ def test_a_transfer_that_breaks_off_lands_nothing_and_the_next_run_goes_on(
     served(sftp, "in/c.csv", "id\n3\n", 1_700_000_002)
     signal: threading.Event = getattr(sftp, fault)
     signal.set()
-    summary = landed(tmp_path, f"{sftp.address}/in/*", sftp_remote(sftp, timeout="1 second"))
+    summary = landed(tmp_path, f"{sftp.address}/in/*", sftp_remote(sftp, timeout="5 seconds"))
     (failure,) = summary.failures
     assert failure.error.transient and failure.error.where == f"{sftp.address}/in/b.csv"
     assert batches(tmp_path) == [("a.csv", 1)]

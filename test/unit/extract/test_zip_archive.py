@@ -267,3 +267,17 @@ def test_an_archive_that_changes_before_a_member_is_read_waits(tmp_path: Path) -
     path.unlink()
     with pytest.raises(FileChanging), unpacked(tmp_path, version):
         pass
+
+
+def test_an_archive_that_changes_while_a_member_is_unpacked_waits(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.zip", packed({"x.csv": "id\n1\n"}))
+    (version,) = listed(tmp_path, "a.zip").pending
+    opened = zipfile.ZipFile.open
+
+    def touched(*given: Any) -> Any:
+        os.utime(path, (1_700_000_009, 1_700_000_009))
+        return opened(*given)
+
+    with patch.object(zipfile.ZipFile, "open", touched), pytest.raises(FileChanging), unpacked(tmp_path, version):
+        pass
+    assert not any((tmp_path / "spool").iterdir())
