@@ -142,8 +142,9 @@ class FileReader(Protocol):
     lines: int
     malformed: int
     blank: int
-    columns: tuple[str, ...]
 
+    @property
+    def columns(self) -> tuple[str, ...]: ...
     @property
     def content_hash(self) -> str: ...
     @property

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from systock.extract.arrow_text import without_nul
 from systock.extract.batch import FileRejected, FileVersion, TableSettings
-from systock.extract.column_names import extended_names
 from systock.extract.content_hash import content_hash
+from systock.extract.json_rows import DECODER, JsonColumns, no_row, storable
 from systock.extract.quoting import MAX_RECORD_BYTES
 from systock.extract.raw_rows import malformed_batch, row_batch
 from systock.extract.text_stream import TextFile, at_row
@@ -26,54 +25,6 @@ _BATCH_ROWS = 16_384
 _BATCH_CHARACTERS = 16 << 20
 _WHITE = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
-
-
-class _Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
-
-
-class _Repeated(dict[str, Any]):
-    """An object in which a name stands twice: what is meant cannot be known, what is written can."""
-
-    pairs: list[tuple[str, Any]]
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        found = _Repeated(found)
-        found.pairs = pairs
-    return found
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_Number, parse_int=_Number, parse_constant=_Number, strict=False
-)
-
-
-def value_text(value: Any) -> str | None:
-    """A JSON value as bronze keeps it: texts and numbers as written, the rest as compact JSON."""
-    if value is None or type(value) is str:
-        return value
-    return str.__str__(value) if isinstance(value, _Number) else _compact(value)
-
-
-def _compact(value: Any) -> str:
-    if isinstance(value, _Number):
-        return str.__str__(value)
-    if isinstance(value, dict):
-        pairs = value.pairs if isinstance(value, _Repeated) else value.items()
-        return f"{{{','.join(f'{_compact(name)}:{_compact(item)}' for name, item in pairs)}}}"
-    if isinstance(value, list):
-        return f"[{','.join(map(_compact, value))}]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _twice(found: _Repeated) -> str:
-    names = [name for name, _ in found.pairs]
-    return f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice in the object"
 
 
 @dataclass
@@ -100,7 +51,6 @@ class JsonReader:
         self, version: FileVersion, settings: TableSettings, file: Path, kind: Literal["json", "jsonl"], auto: bool
     ) -> None:
         self.lines = self.malformed = self.blank = 0
-        self.columns: tuple[str, ...] = ()
         self._version, self._records = version, settings.records
         self._text = TextFile(version, file, settings.encoding)
         self._text.inspect()
@@ -115,14 +65,18 @@ class JsonReader:
                 todo="Deliver it in several files, or as JSON lines.",
             )
         self._kind = kind
-        self._names: list[str] = []
-        self._places: dict[str, int] = {}
+        self._columns = JsonColumns()
         self.content_hash = content_hash(
             self._text.content_digest,
             kind=(kind, None),
             encoding=(self._text.encoding, "utf-8"),
             records=(settings.records, ""),
         )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns met so far."""
+        return self._columns.columns
 
     @property
     def small(self) -> bool:
@@ -133,46 +87,32 @@ class JsonReader:
         gathered = _Gathered()
         for row, found, text in self._document() if self._kind == "json" else self._json_lines():
             gathered.size += len(text)
-            if isinstance(found, _Repeated):
-                gathered.wrong.append((row, text, _twice(found)))
-            elif isinstance(found, dict):
-                gathered.rows.append(row)
-                gathered.values.append(self._values(found))
-            else:
-                gathered.wrong.append((row, text, found.reason if isinstance(found, _Unread) else "not an object"))
+            wrong = found.reason if isinstance(found, _Unread) else no_row(found)
+            if wrong is None:
+                try:
+                    gathered.values.append(self._columns.values(found))
+                    gathered.rows.append(row)
+                except RecursionError:
+                    wrong = "nested too deeply"
+            if wrong is not None:
+                gathered.wrong.append((row, text, wrong))
             if gathered.full():
                 yield from self._batches(gathered)
                 gathered = _Gathered()
         yield from self._batches(gathered)
         self._text.confirm()
 
-    def _values(self, found: dict[str, Any]) -> list[str | None]:
-        if list(found) == self._names:
-            return [value_text(value) for value in found.values()]
-        new = [name for name in found if name not in self._places]
-        if new:
-            self._places.update((name, len(self._names) + place) for place, name in enumerate(new))
-            self._names += new
-            self.columns = extended_names(self.columns, new)
-        row: list[str | None] = [None] * len(self._names)
-        for name, value in found.items():
-            row[self._places[name]] = value_text(value)
-        return row
-
     def _batches(self, gathered: _Gathered) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         if gathered.rows:
             self.lines += len(gathered.rows)
-            columns = [
-                _text_array([row[place] if place < len(row) else None for row in gathered.values])
-                for place in range(len(self.columns))
-            ]
+            columns = self._columns.arrays(gathered.values)
             yield row_batch(self.columns, pa.array(gathered.rows, pa.int64()), columns)
         if gathered.wrong:
             self.lines += len(gathered.wrong)
             self.malformed += len(gathered.wrong)
-            yield malformed_batch(self.columns, [(row, _storable(text), why) for row, text, why in gathered.wrong])
+            yield malformed_batch(self.columns, [(row, storable(text), why) for row, text, why in gathered.wrong])
 
     def _has_lines(self) -> bool:
         """Whether the text is one object a line, although the file is called .json."""
@@ -180,7 +120,7 @@ class JsonReader:
         if not (first.startswith("{") and rest.lstrip().startswith("{")):
             return False
         try:
-            return isinstance(_DECODER.decode(first), dict)
+            return isinstance(DECODER.decode(first), dict)
         except (ValueError, RecursionError):
             return False
 
@@ -191,7 +131,7 @@ class JsonReader:
                 self.blank += 1
                 continue
             try:
-                yield number, _DECODER.decode(text), text
+                yield number, DECODER.decode(text), text
             except json.JSONDecodeError as error:
                 yield number, _Unread(f"not JSON: {error.msg} at character {error.pos + 1}"), text
             except RecursionError:
@@ -243,7 +183,7 @@ class JsonReader:
         found = False
         more, position = _open(text, position, "}")
         while more:
-            name, position = _DECODER.raw_decode(text, position)
+            name, position = DECODER.raw_decode(text, position)
             position = _skip(text, position)
             if type(name) is not str or not text.startswith(":", position):
                 raise json.JSONDecodeError("Expecting a name and ':'", text, position)
@@ -253,7 +193,7 @@ class JsonReader:
                 found = True
                 position = yield from self._walk(text, position, path[1:])
             else:
-                _, position = _DECODER.raw_decode(text, position)
+                _, position = DECODER.raw_decode(text, position)
             more, position = _next(text, position, "}")
         if not found:
             listed = ", ".join(names[:10]) or "nothing"
@@ -277,7 +217,7 @@ class _Unread:
 def _elements(text: str, position: int) -> Generator[tuple[int, Any, str], None, int]:
     """The elements of a list, or a single value as the only one."""
     if not text.startswith("[", position):
-        value, end = _DECODER.raw_decode(text, position)
+        value, end = DECODER.raw_decode(text, position)
         if value is not None:
             yield 1, value, text[position:end]
         return _skip(text, end)
@@ -285,7 +225,7 @@ def _elements(text: str, position: int) -> Generator[tuple[int, Any, str], None,
     more, position = _open(text, position, "]")
     while more:
         number += 1
-        value, end = _DECODER.raw_decode(text, position)
+        value, end = DECODER.raw_decode(text, position)
         yield number, value, text[position:end]
         more, position = _next(text, end, "]")
     return position
@@ -312,18 +252,3 @@ def _next(text: str, position: int, close: str) -> tuple[bool, int]:
     if not text.startswith(",", position):
         raise json.JSONDecodeError(f"Expecting ',' or '{close}'", text, position)
     return True, _skip(text, position + 1)
-
-
-def _text_array(values: list[str | None]) -> pa.Array:
-    import pyarrow as pa
-
-    try:
-        array = pa.array(values, pa.string())
-    except UnicodeEncodeError:
-        array = pa.array([value if value is None else _storable(value) for value in values], pa.string())
-    return without_nul(array)
-
-
-def _storable(text: str) -> str:
-    """Text as it can be stored: half a surrogate pair, which is no character, stays as its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
