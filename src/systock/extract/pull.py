@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from systock.extract.batch import Mode
+from systock.extract.json_rows import storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +28,8 @@ class Pull:
     position: what the source calls this extraction: a range of its cursor, or the instant of extraction; the same
     content at the same position lands once.
     extracted_at: when the read view was taken, or the first request was sent (UTC).
-    batches: rows as they come, text or typed; a later batch may have more columns. A SourceError raised in it, and
-    nothing of this extraction lands.
+    batches: rows as they come, text or typed; a later batch may have more columns, one of malformed_rows() says what
+    is no row. A SourceError raised in it, and nothing of this extraction lands.
     cursor: asked after the last batch: where the next extraction goes on; kept in the transaction that lands the rows.
     complete: nothing is missing, so that of a full extract absence tells that a row is gone.
     """
@@ -59,6 +60,18 @@ class Asked:
     spool: Path
     span: tuple[datetime, datetime] | None = None
     tell: Callable[[str, int], None] = field(default=lambda table, rows: None)
+
+
+#: The columns of a batch that holds no rows, but what could not be read as one, and why.
+MALFORMED = ["_malformed", "_reason"]
+
+
+def malformed_rows(found: Sequence[tuple[str, str]]) -> pa.RecordBatch:
+    """A batch of what is no row: each text as it came, and the reason."""
+    import pyarrow as pa
+
+    columns = [pa.array(map(storable, values), pa.string()) for values in zip(*found, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, names=MALFORMED)
 
 
 class Extractor(Protocol):

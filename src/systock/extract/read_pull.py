@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from systock.extract.arrow_text import as_text
+from systock.extract.arrow_text import as_text, without_nul
 from systock.extract.column_names import extended_names
-from systock.extract.pull import DELETED_AT, Pull
-from systock.extract.raw_rows import row_batch
+from systock.extract.pull import DELETED_AT, MALFORMED, Pull
+from systock.extract.raw_rows import malformed_batch, row_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,19 +27,21 @@ class PullReader:
     """
 
     small = False
-    malformed = blank = 0
+    blank = 0
 
     def __init__(self, pull: Pull) -> None:
         self._pull = pull
-        self.lines = 0
+        self.lines = self.malformed = 0
         self.columns: tuple[str, ...] = ()
         self._places: dict[tuple[str, int], int] = {}
         self._hashes: list[_ColumnHash] = []
+        self._wrong = _ColumnHash(absent=0)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for found in self._pull.batches:
+            read = self._malformed if found.schema.names == MALFORMED else self._rows
             for start in range(0, found.num_rows, _ROWS):
-                yield self._rows(found.slice(start, _ROWS))
+                yield read(found.slice(start, _ROWS))
 
     def _rows(self, found: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow as pa
@@ -53,6 +55,19 @@ class PullReader:
         first = self.lines + 1
         self.lines += found.num_rows
         return row_batch(self.columns, pa.arange(first, first + found.num_rows), values)
+
+    def _malformed(self, found: pa.RecordBatch) -> pa.RecordBatch:
+        """What is no row, numbered with the rows."""
+        text, reason = found.columns
+        self._wrong.add(text)
+        self.malformed += found.num_rows
+        first = self.lines + 1
+        self.lines += found.num_rows
+        for column in self._hashes:
+            column.skip(found.num_rows)
+        numbers = range(first, first + found.num_rows)
+        lines = zip(numbers, without_nul(text).to_pylist(), reason.to_pylist(), strict=True)
+        return malformed_batch(self.columns, list(lines))
 
     def _places_of(self, names: list[str]) -> list[int]:
         """Where columns of these names stand; a query may name two of its columns the same."""
@@ -72,6 +87,8 @@ class PullReader:
     def content_hash(self) -> str:
         """Of what was read so far."""
         hasher = hashlib.sha256(b"" if self._pull.complete else b"incomplete")
+        if self.malformed:
+            hasher.update(self._wrong.digest())
         for name, column in sorted(zip(self.columns, self._hashes, strict=True), key=lambda pair: pair[0]):
             encoded = name.encode()
             hasher.update(struct.pack("<qq", len(encoded), self.lines) + encoded + column.digest())
@@ -83,8 +100,12 @@ class _ColumnHash:
 
     def __init__(self, absent: int) -> None:
         self._lengths, self._values = hashlib.sha256(), hashlib.sha256()
-        for start in range(0, absent, _ROWS):
-            self._lengths.update(struct.pack("<i", -1) * min(_ROWS, absent - start))
+        self.skip(absent)
+
+    def skip(self, rows: int) -> None:
+        """Rows that have no value here."""
+        for start in range(0, rows, _ROWS):
+            self._lengths.update(struct.pack("<i", -1) * min(_ROWS, rows - start))
 
     def add(self, text: pa.Array) -> None:
         import pyarrow as pa

@@ -154,8 +154,9 @@ class Stage:
             aside.part.discard()
             return None
         reader, batch = extraction.reader, self._batch(extraction, aside.no)
-        batch = replace(batch, lines=reader.lines, columns=reader.columns, part=_part_name(batch))
-        self._draft.parts[_part_name(batch)] = aside.part
+        part = _part_name(batch)
+        batch = replace(batch, lines=reader.lines, malformed=reader.malformed, columns=reader.columns, part=part)
+        self._draft.parts[part] = aside.part
         self._keep(batch)
         return batch
 
