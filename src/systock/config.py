@@ -23,8 +23,9 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from systock import setting_values as values
+from systock.api_settings import ApiSource
 from systock.errors import SettingsError
-from systock.source_settings import AnySource, Cron, Duration, ObjectName, Section
+from systock.source_settings import Cron, DatabaseSource, Duration, FileSource, ObjectName, Section
 
 SETTINGS_FILE = "systock.toml"
 SECRETS_FILE = ".systock/secrets.env"
@@ -102,6 +103,10 @@ class RetentionSettings(Section):
 
     runs: Duration = timedelta(days=90)
     copies: Duration = timedelta(days=30)
+
+
+#: Any source, by its type.
+AnySource = Annotated[FileSource | DatabaseSource | ApiSource, Field(discriminator="type")]
 
 
 class Settings(Section):

@@ -265,3 +265,49 @@ def address(value: SecretStr) -> SecretStr:
             "or any other that Apprise knows"
         )
     return value
+
+
+def web_address(value: str) -> str:
+    """Where an API is. The message shows no user or password that someone wrote into it."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        shown = re.sub(r"//[^/]*@", "//…@", value)
+        raise ValueError(
+            f"{shown!r} is not the address of an API: 'https://host/path', without user, password and parameters, which "
+            "stand in auth and params"
+        )
+    return value.rstrip("/")
+
+
+def texts(value: object) -> object:
+    """Texts by name; numbers, true and false may stand without quotes."""
+    if not isinstance(value, dict):
+        return value
+    plain = {True: "true", False: "false"}
+    return {
+        name: plain[item] if isinstance(item, bool) else str(item) if isinstance(item, int | float) else item
+        for name, item in value.items()
+    }
+
+
+def cursor_format(value: str) -> str:
+    """How the value of a cursor is written."""
+    if value in ("auto", "epoch", "epoch_ms") or "%" in value:
+        return value
+    raise ValueError(
+        f"{value!r} is not one of: 'auto' (as the records have it), 'epoch', 'epoch_ms' (seconds or milliseconds since "
+        "1970) or a pattern such as '%Y-%m-%d %H:%M:%S'"
+    )
+
+
+def cursor_template(value: str) -> str:
+    """A text around the value of a cursor."""
+    if "{}" not in value:
+        raise ValueError(f"{value!r} does not say with {{}} where the value stands, as in \"updated_at:>='{{}}'\"")
+    return value
+
+
+def proxy(value: SecretStr) -> SecretStr:
+    """A proxy. No message shows the value: it may hold a password."""
+    if not re.fullmatch(r"https?://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?", value.get_secret_value()):
+        raise ValueError("is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'")
+    return value

@@ -208,7 +208,3 @@ class DatabaseSource(SourceSettings):
     url: Annotated[SecretStr, AfterValidator(values.database_url)]
     timeout: Duration = timedelta(seconds=30)
     tables: dict[ObjectName, DatabaseTable] = Field(min_length=1)
-
-
-#: Any source, by its type.
-AnySource = Annotated[FileSource | DatabaseSource, Field(discriminator="type")]

@@ -11,6 +11,7 @@ import pytest
 
 from systock.config import Settings, load_settings
 from systock.errors import SettingsError
+from systock.extract.redact import secrets_of
 
 MINIMAL = '[project]\nname = "shop"\n'
 SOURCE = MINIMAL + '[sources.pos]\ntype = "files"\n'
@@ -18,6 +19,11 @@ DATABASE = (
     MINIMAL
     + '[sources.erp]\ntype = "database"\nurl = "sqlite:///x"\n[sources.erp.tables.a]\nmode = "changes"\nkey = ["id"]\n'
 )
+API = (
+    MINIMAL
+    + '[sources.shop]\ntype = "api"\nbase_url = "https://h/v1"\n# auth\n[sources.shop.tables.a]\nmode = "append"\nendpoint = "/a"\n'
+)
+CHILD = API.replace("append", "changes") + 'key = ["id"]\n[sources.shop.tables.b]\nmode = "changes"\nkey = ["n"]\n'
 TABLE = SOURCE + '[sources.pos.tables.sales]\npath = "incoming/*.csv"\nmode = "append"\n'
 
 
@@ -131,7 +137,7 @@ def test_everything_set(tmp_path: Path) -> None:
         (MINIMAL + '[sources.systock]\ntype = "files"', ["sources.systock", "reserved"]),
         (
             MINIMAL + '[sources.pos]\ntype = "apy"\nbase_url = "x"',
-            ["sources.pos.type", "'apy'", "not one of: files, database"],
+            ["sources.pos.type", "'apy'", "not one of: files, database, api"],
         ),
         (
             MINIMAL + '[sources.pos]\ntype = "database"',
@@ -155,6 +161,52 @@ def test_everything_set(tmp_path: Path) -> None:
         (DATABASE.replace("changes", "full") + 'cursor = "n"', ["tables.a.cursor", "reads all rows"]),
         (DATABASE + "late_window = 5", ["tables.a.late_window", "needs a cursor"]),
         (DATABASE + 'cursor = "n"\nlate_window = "a bit"', ["tables.a.late_window", "'15 minutes'", "1000"]),
+        (API.replace("https://h", "h"), ["sources.shop.base_url: 'h/v1' is not the address of an API"]),
+        (API.replace("https://h", "https://u:hunter2@h"), ["sources.shop.base_url: 'https://…@h/v1' is not"]),
+        (
+            API.replace("# auth", 'auth = { type = "baerer" }'),
+            ["auth.type", "api_key, basic, oauth2, login", "'bearer'"],
+        ),
+        (
+            API.replace("# auth", 'auth = { type = "bearer", tok = "x" }'),
+            ["shop.auth.token: is required", "Valid in [sources.shop.auth]: token, type"],
+        ),
+        (
+            API + 'pagination = { type = "page", parm = "p" }',
+            ["tables.a.pagination.parm", "end_status, first, more, pages, param,"],
+        ),
+        (API.replace("# auth", 'proxy = "proxy:1"'), ["sources.shop.proxy: is not the address of a proxy"]),
+        (API + 'pagination = { type = "cursor" }', ["tables.a.pagination.last", "either next", "'meta.next_cursor'"]),
+        (API + 'pagination = { type = "cursor", next = "a", last = "b" }', ["pagination.last: either next"]),
+        (API + 'cursor = { column = "id" }', ["tables.a.cursor.param: is required"]),
+        (
+            API + 'cursor = { column = "id", param = "p", format = "iso" }',
+            ["cursor.format: 'iso' is not one of: 'auto'"],
+        ),
+        (API + 'cursor = { column = "id", param = "p", template = "x" }', ["cursor.template", "does not say with {}"]),
+        (
+            API.replace("append", "full") + 'key = ["id"]\ncursor = { column = "id", param = "p" }',
+            ["a.cursor", "reads all"],
+        ),
+        (API.replace('"/a"', '"https://x/a"'), ["tables.a.endpoint: 'https://x/a' is not a path below base_url"]),
+        (API.replace('"/a"', '"/a/{id}"'), ["tables.a.parent: is required: {id} is a field"]),
+        (API + 'query = "{ a }"\nbody = {}', ["tables.a.query: is given beside body"]),
+        (
+            CHILD + 'endpoint = "/a/{id}"\nparent = "c"',
+            ["tables: b.parent = 'c' is not one of the tables without a parent: a"],
+        ),
+        (CHILD + 'endpoint = "/b"\nparent = "a"', ["tables.b.parent: needs a field of the parent in braces"]),
+        (
+            CHILD.replace('key = ["n"]', "").replace("changes", "append") + 'endpoint = "/a/{id}"\nparent = "a"',
+            ["b.parent: needs a key"],
+        ),
+        (
+            CHILD.replace('key = ["id"]', 'key = ["id"]\ncursor = { column = "id", param = "p" }').replace(
+                '"changes"\nkey = ["n"]', '"full"\nkey = ["n"]'
+            )
+            + 'endpoint = "/a/{id}"\nparent = "a"',
+            ["sources.shop.tables: b.mode = 'full' does not go with the cursor of its parent 'a'"],
+        ),
         (SOURCE, ["sources.pos.tables", "is required"]),
         (SOURCE + "tables = {}", ["sources.pos.tables", "empty"]),
         (SOURCE + 'stock_starts = "nil"', ["sources.pos.stock_starts", "'nil'", "count, zero"]),
@@ -296,6 +348,35 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, monkeypatch: 
     assert "hunter2" not in shown
     assert "hunter2" not in refusal(tmp_path, DATABASE.replace("sqlite:///x", "mysq://u:${SHOP_DB}/hunter2@h/d"))
     assert "notify.urls, sources.<source>.url" in refusal(tmp_path, DATABASE + 'table = "${SHOP_DB}"')
+
+
+def test_the_secrets_of_an_api_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "hunter2")
+    for auth in (
+        'auth = { type = "bearer", token = "${SHOP_KEY}" }',
+        'auth = { type = "api_key", key = "${SHOP_KEY}", param = "k" }',
+        'auth = { type = "basic", user = "me", password = "${SHOP_KEY}" }',
+        'auth = { type = "oauth2", token_url = "/t", client_id = "me", client_secret = "${SHOP_KEY}" }',
+        'auth = { type = "login", endpoint = "/l", user = "me", password = "${SHOP_KEY}" }',
+        'secret_headers = { X-App = "${SHOP_KEY}" }',
+        'proxy = "http://me:${SHOP_KEY}@proxy:3128"',
+    ):
+        settings = load(tmp_path, API.replace("# auth", auth))
+        shown = (
+            f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.definition_text()}"
+        )
+        assert "hunter2" not in shown
+        assert "hunter2" in secrets_of(settings.sources["shop"])
+    message = refusal(tmp_path, API.replace("# auth", 'headers = { X-App = "${SHOP_KEY}" }'))
+    assert "names a secret, which only stands in settings that may hold one" in message and "secret_headers" in message
+
+
+def test_how_an_api_is_asked_is_no_definition(tmp_path: Path) -> None:
+    first = load(tmp_path, API).definition_text()
+    asked = API.replace("# auth", "attempts = 2").replace("https://h", "https://other")
+    assert (
+        load(tmp_path, asked + 'records = "data"\ncursor = { column = "id", param = "p" }').definition_text() == first
+    )
 
 
 def test_how_a_database_is_asked_is_no_definition(tmp_path: Path) -> None:
