@@ -27,7 +27,7 @@ class Usage:
 
 
 def run(arguments: Sequence[str | Path], output: Path, python: str = sys.executable) -> Usage:
-    """Run Python (this one) with these arguments; what it says goes to a file. Raises Failed when it fails."""
+    """Run a Python with these arguments, by default this one; what it says goes to a file. Raises Failed when it fails."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "NO_COLOR": "1"}
     command = [python, *map(str, arguments)]
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -10,6 +11,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import typer
 
+from systock.api_settings import ApiSource
 from systock.cli.app import app
 from systock.config import Settings
 
@@ -83,3 +85,28 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
         if not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_example_of_an_api_is_valid() -> None:
+    """Whole sections as they stand; single lines of auth, pagination and cursor in a source that needs nothing else."""
+    text = (ROOT / "docs" / "apis.md").read_text("utf-8")
+    blocks = [re.sub(r"(?m)^    ", "", block) for block in re.findall(r"(?:^    .*\n|^\n)+", text, re.MULTILINE)]
+    tables: dict[str, dict[str, Any]] = {}
+    lines = 0
+    for block in blocks:
+        if "[sources." in block:
+            for name, source in tomllib.loads(block)["sources"].items():
+                known = tables.setdefault(name, {"tables": {}})
+                known["tables"] |= source.pop("tables", {})
+                known |= source
+        else:
+            for line in block.splitlines():
+                name, value = next(iter(tomllib.loads(line).items()), ("", None))
+                if name:
+                    lines += 1
+                    table = {"endpoint": "/a", "mode": "append", **({name: value} if name == "cursor" else {})}
+                    given = {} if name == "cursor" else {name: value}
+                    ApiSource.model_validate({"type": "api", "base_url": "https://a", "tables": {"a": table}, **given})
+    for source in tables.values():
+        ApiSource.model_validate({"type": "api", "base_url": "https://a", **source})
+    assert lines > 20 and set(tables) == {"shop", "vendor"}
