@@ -121,7 +121,10 @@ def serve(respond: Respond, certificate: Path | None = None) -> Iterator[Server]
                 self.close_connection = True
                 return
             data = reply.data if reply.status != 204 else b""
-            self.send_response(reply.status)
+            if "Date" in reply.headers:
+                self.send_response_only(reply.status)
+            else:
+                self.send_response(reply.status)
             self.send_header("Content-Type", reply.headers.pop("Content-Type", "application/json"))
             self.send_header("Content-Length", str(len(data)))
             for name, value in reply.headers.items():

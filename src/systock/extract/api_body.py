@@ -52,7 +52,7 @@ def decoded(headers: dict[str, str], data: bytes) -> Any:
     kind = headers.get("content-type", "").lower()
     if not data:
         raise Again(SourceError("the answer has no body", todo=LATER))
-    if "html" in kind or data[:64].lstrip().startswith(b"<"):
+    if data[:64].lstrip().startswith(b"<"):
         title = re.search(rb"(?is)<title[^>]*>(.*?)</title>", data)
         named = f" ({' '.join(title[1].decode('utf-8', 'replace').split())[:80]!r})" if title else ""
         raise Again(

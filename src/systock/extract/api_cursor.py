@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -38,7 +39,8 @@ class Since:
 
     A record is remembered while it lies in the late window, so that what is asked for again is told from what is new.
     A record older than that came before, if the API sends it although it is not asked for.
-    is_out_of_time: a span of time was asked for, but the cursor is a number.
+    is_out_of_time: a span of time was asked for, but the cursor is a number. behind: microseconds by which the API's
+    clock is behind ours.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Since:
         span: tuple[datetime, datetime] | None = None,
     ) -> None:
         self._settings, self._stored, self._began = settings, stored, _instant(began)
+        self.behind = 0
         self._of = f"{settings.column} {settings.format}"
         state = json.loads(stored) if stored else {}
         if not isinstance(state, dict) or state.get("of") != self._of:
@@ -101,10 +104,8 @@ class Since:
                 return False
             if self._until is not None and value > self._until:
                 return False
-            # An instant in the future would let the cursor jump over all that comes until then.
-            reached = min(value, self._began) if self._is_instant() else value
-            if self._latest is None or reached > self._latest:
-                self._latest = reached
+            if self._latest is None or value > self._latest:
+                self._latest = value
             if self._floor is not None and value < self._floor:
                 return True
         self._kept.append((mark.value, mark.hash))
@@ -114,6 +115,14 @@ class Since:
             self._before[mark.hash] -= 1
             return False
         return True
+
+    def see_clock(self, date: str) -> None:
+        """Take note of an answer's Date: the API's clock may be behind ours."""
+        try:
+            found = (datetime.now(UTC) - parsedate_to_datetime(date)) // _MICROSECOND
+        except (TypeError, ValueError):
+            return
+        self.behind = max(self.behind, found)
 
     def text(self) -> str | None:
         """What the next extraction begins with; None while nothing came at all."""
@@ -128,7 +137,10 @@ class Since:
         """Forget what lies before the place that the next extraction asks from; returns that place."""
         if self._latest is None:
             return self.asks_from
-        begins: str | None = self._written(self._latest - self._window())
+        # What changes while it is read may have been read before: the cursor never passes the beginning of the
+        # extraction, by the clock that stamps the records. Nor does it jump to an instant in the future.
+        reached = min(self._latest, self._began - self.behind) if self._is_instant() else self._latest
+        begins: str | None = self._written(reached - self._window())
         assert begins is not None
         self._floor = self._value(begins)
         if self._lowest is not None and self._floor <= self._lowest:  # a cursor never goes back

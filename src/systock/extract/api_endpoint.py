@@ -34,6 +34,12 @@ class Page:
     gone: bool = False
 
 
+class Incomplete(SourceError):
+    """Records are missing: what was fetched is of no use."""
+
+    transient = True
+
+
 class Endpoint:
     """Asks the endpoint of one table, for all of it or for what one parent holds.
 
@@ -60,6 +66,8 @@ class Endpoint:
         before: list[Any] = []
         for _ in range(self._source.max_pages):
             answer = self._client.ask(self._call(at), accepted)
+            if self._since is not None:
+                self._since.see_clock(answer.headers.get("date", ""))
             if answer.status in accepted:
                 yield Page([], None, gone=answer.status in GONE and not fetched)
                 return
@@ -78,7 +86,11 @@ class Endpoint:
             if at is None:
                 total = self._paging.total(answer)
                 if total is not None and fetched < total:
-                    raise _incomplete(fetched, total)
+                    raise Incomplete(
+                        f"the API says that there are {total:,} records, but {fetched:,} came",
+                        todo="Run again: records may have moved while the pages were read. If it stays, correct the "
+                        "table's pagination.",
+                    )
                 yield Page(records, None)
                 return
             if at in seen:
@@ -134,12 +146,3 @@ class Endpoint:
             todo=f"Check the table's pagination (type {kind!r}): the API may not know its parameters, or repeat its last "
             "page, so that it needs total, pages or more to be set; more real pages need a larger size or max_pages.",
         )
-
-
-def _incomplete(fetched: int, total: int) -> SourceError:
-    error = SourceError(
-        f"the API says that there are {total:,} records, but {fetched:,} came",
-        todo="Run again: records may have moved while the pages were read. If it stays, correct the table's pagination.",
-    )
-    error.transient = True
-    return error

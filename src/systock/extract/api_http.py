@@ -58,7 +58,12 @@ class Client:
         self._limit = settings.max_response_mb << 20
         self._next_at = 0.0
         self._pool = _pool(settings, project_dir)
-        self._always = {"Accept": "application/json", "User-Agent": f"systock/{__version__}", **settings.headers}
+        self._always = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"systock/{__version__}",
+            **settings.headers,
+        }
         self._secret_headers = {name: value.get_secret_value() for name, value in settings.secret_headers.items()}
 
     def close(self) -> None:

@@ -20,11 +20,12 @@ class Spool:
 
     An entry counts when all of it is there: what a crash tore off is cut away. Where the disk refuses, the extraction
     goes on without: it can't be resumed then.
+    resumes: there are pages of an extraction that was cut off.
     """
 
     def __init__(self, path: Path, asks: dict[str, Any], now: datetime, resume_within: timedelta) -> None:
         self._path, self._asks = path, asks
-        self.began = now
+        self.began, self.resumes = now, False
         self._end = 0
         self._file: IO[bytes] | None = None
         self._held: bytes | None = None
@@ -34,19 +35,14 @@ class Spool:
         if first is not None:
             began = datetime.fromisoformat(first["began"])
             if first["asks"] == asks and now - resume_within <= began <= now:
-                self.began = began
+                self.began, self.resumes = began, True
                 self._end = -1
             else:
                 self.discard()
 
-    @property
-    def resumes(self) -> bool:
-        """Whether there are pages of an extraction that was cut off."""
-        return self._end != 0
-
     def pages(self) -> Iterator[dict[str, Any]]:
         """The pages that are there."""
-        if self._end:
+        if self.resumes:
             entries = self._entries()
             next(entries)
             yield from entries

@@ -14,7 +14,7 @@ from systock.api_settings import ApiSource, ApiTable
 from systock.errors import SourceError
 from systock.extract.api_auth import AuthRefused
 from systock.extract.api_cursor import Mark, Since
-from systock.extract.api_endpoint import Bookmark, Endpoint
+from systock.extract.api_endpoint import Bookmark, Endpoint, Incomplete
 from systock.extract.api_http import Client, Unreachable
 from systock.extract.api_records import field_texts
 from systock.extract.api_resume import Spool
@@ -34,7 +34,6 @@ _ANEW = "Nothing of this table was landed; the next run begins anew."
 def pulls(source_name: str, settings: ApiSource, asked: Asked) -> Iterator[Pull]:
     """One extraction for each table: all of it, or what its cursor has not reached yet."""
     failed: list[SourceError] = []
-
     with closing(Client(settings, asked.project_dir)) as client:
         for table in settings.tables:
             extraction = _Extraction(source_name, settings, table, asked, client, failed)
@@ -136,11 +135,11 @@ class _Extraction:
     def _say(self, error: SourceError) -> None:
         """Where it happened, what is left, and no secrets in it."""
         error.where = f"{self._source}, {self._path}" + (f", {error.where}" if error.where else "")
-        if error.transient or isinstance(error, AuthRefused | Unreachable):
+        if isinstance(error, AuthRefused | Unreachable) or (error.transient and not isinstance(error, Incomplete)):
             error.state = _STATE
         else:
             # Not from there: it would fail there again, unless it begins anew.
-            error.transient = self._spool.resumes
+            error.transient = error.transient or self._spool.resumes
             error.state = _ANEW
             self._spool.discard()
         redact(error, self._client.secrets)
@@ -155,6 +154,7 @@ class _Extraction:
         for page in self._spool.pages():
             self._columns.add(page["names"])
             if self._since is not None:
+                self._since.behind = page["behind"]
                 for mark in page["marks"]:
                     self._since.take(Mark(*mark))
             parents = page.get("parents", parents)
@@ -177,15 +177,17 @@ class _Extraction:
         Kept as what follows: `left`, how many of the parents that were listed last are not done, `page`, where in the
         pages of the first of these, and `list`, where the list of parents goes on.
         """
-        listed: Bookmark | None = None
+        goes_on: Bookmark | None = None
         if follows is not None:
-            listed = follows["list"]
-            yield from self._of(parents[len(parents) - follows["left"] :], follows["page"], listed)
-            if listed is None:
+            goes_on = follows["list"]
+            yield from self._of(parents[len(parents) - follows["left"] :], follows["page"], goes_on)
+            if goes_on is None:
                 return
-        for found in self._endpoint(self._lister).pages(listed):
+        for found in self._endpoint(self._lister).pages(goes_on):
             page = self._page([], None)
-            new = [record for record in found.records if self._is_new(record, page["marks"])]
+            # What is no record is set aside by the parent's own table.
+            listed = [record for record in found.records if no_row(record) is None]
+            new = [record for record in listed if self._is_new(record, page["marks"])]
             page["parents"] = [field_texts(record, self._table.parent_fields) for record in new]
             page["next"] = _following(page["parents"], None, found.next)
             yield page
@@ -226,7 +228,8 @@ class _Extraction:
             except RecursionError:
                 raise SourceError("a record is nested too deeply", todo="Ask those who run the API.") from None
         self.fetched += len(rows)
-        return {"names": list(self._columns.names), "rows": rows, "wrong": wrong, "marks": marks, "next": follows}
+        page = {"names": list(self._columns.names), "rows": rows, "wrong": wrong, "marks": marks, "next": follows}
+        return page | {"behind": self._since.behind if self._since else 0}
 
     def _is_new(self, record: Any, marks: list[tuple[str | None, str]]) -> bool:
         if self._since is None:
@@ -249,7 +252,7 @@ class _Extraction:
 
         rows, self._rows = self._rows, _Rows()
         if rows.values:
-            yield pa.RecordBatch.from_arrays(self._columns.arrays(rows.values), names=self._columns.names)
+            yield pa.RecordBatch.from_arrays(self._columns.arrays(rows.values), names=self._columns.columns)
         if rows.wrong:
             yield malformed_rows(rows.wrong)
 

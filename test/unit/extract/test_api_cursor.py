@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -148,6 +149,34 @@ def test_an_instant_in_the_future_does_not_hide_what_comes_until_then(tmp_path: 
     assert sorted(shop.run()) == [1, 2]
     shop.put(3, now)
     assert shop.run() == [3]
+
+
+@pytest.mark.parametrize("behind", [0, 40])
+def test_what_changes_while_it_is_read_comes_again(tmp_path: Path, behind: int) -> None:
+    """The first page is read, then record 1 changes, then, much later by the API's clock, record 2."""
+    now = datetime.now(UTC) - timedelta(minutes=behind)
+    at = [(now + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ") for minutes in (-300, 1, 25)]
+    records = {"1": at[0], "2": at[0]}
+    is_first = True
+
+    def respond(request: Request) -> Reply:
+        page = request.number("page")
+        if page == 2 and is_first:
+            records.update({"1": at[1], "2": at[2]})
+        rows = [
+            {"id": number, "at": records[number]}
+            for number in sorted(records)
+            if records[number] >= request.params.get("since", "")
+        ]
+        return Reply(rows[page - 1 : page], headers={"Date": format_datetime(now, usegmt=True)})
+
+    with serve(respond) as server:
+        table = {"pagination": {"type": "page"}, "cursor": {"column": "at", "param": "since"}}
+        first = extract(source(server.url, table), tmp_path).only()
+        is_first = False
+        again = extract(source(server.url, table), tmp_path, {"orders": first.cursor or ""}).only()
+    assert [(row["id"], row["at"]) for row in first.rows] == [("1", at[0]), ("2", at[2])]
+    assert [(row["id"], row["at"]) for row in again.rows] == [("1", at[1])]
 
 
 def test_a_record_without_a_value_comes_once(tmp_path: Path) -> None:

@@ -243,11 +243,31 @@ def test_pages_without_end(tmp_path: Path) -> None:
 
 
 def test_fewer_records_than_the_api_says_is_no_extraction(tmp_path: Path) -> None:
-    with serve(lambda request: Reply({"data": ALL[:5] if request.params["page"] == "1" else [], "total": 7})) as server:
+    missing = [True]
+
+    def respond(request: Request) -> Reply:
+        rows = [ALL[:3], ALL[3:5], ALL[5:7]][request.number("page") - 1]
+        return Reply({"data": [] if rows == ALL[5:7] and missing[0] else rows, "total": 7})
+
+    with serve(respond) as server:
         pages = {"type": "page", "total": "total"}
-        error = extract(source(server.url, {"records": "data", "pagination": pages}), tmp_path).error()
-    assert "the API says that there are 7 records, but 5 came" in str(error)
-    assert error.transient
+        settings = source(server.url, {"records": "data", "pagination": pages})
+        error = extract(settings, tmp_path).error()
+        assert "the API says that there are 7 records, but 5 came" in str(error)
+        assert "begins anew" in str(error) and error.transient
+        missing[0] = False
+        server.requests.clear()
+        assert ids(extract(settings, tmp_path).only()) == [1, 2, 3, 4, 5, 6, 7]
+    assert [request.params["page"] for request in server.requests] == ["1", "2", "3"]
+
+
+def test_what_never_passes_is_not_tried_again(tmp_path: Path) -> None:
+    def respond(request: Request) -> Reply:
+        return Reply({}, 404) if request.params["page"] == "4" else Reply([{"id": request.params["page"]}])
+
+    with serve(respond) as server:
+        error = extract(source(server.url, {"pagination": {"type": "page"}}), tmp_path).error()
+    assert not error.transient and "begins anew" in str(error)
 
 
 def test_more_is_promised_but_not_where(tmp_path: Path) -> None:

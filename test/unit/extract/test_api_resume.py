@@ -285,6 +285,21 @@ def test_children_of_new_parents_only_and_none_lost_when_they_fail(tmp_path: Pat
     assert pairs(again.tables["lines"].rows) == [("A/9", "x"), ("A/9", "y"), ("A/9", "z"), ("A/10", "x")]
 
 
+def test_what_is_no_record_has_no_children(tmp_path: Path) -> None:
+    def respond(request: Request) -> Reply:
+        return Reply([{"id": 1, "at": "2024-05-31"}, None, 5]) if request.path == "/orders" else Reply([{"line": 1}])
+
+    with serve(respond) as server:
+        cursor = {"column": "at", "param": "since"}
+        tables = {
+            "orders": {"endpoint": "/orders", "cursor": cursor},
+            "lines": {"endpoint": "/orders/{id}/lines", "parent": "orders", "key": ["line"]},
+        }
+        found = extract(source(server.url, tables=tables), tmp_path)
+    assert found.tables["lines"].rows == [{"orders_id": "1", "line": "1"}]
+    assert len(found.tables["orders"].wrong) == 2 and not found.tables["lines"].wrong
+
+
 def test_an_endpoint_that_no_parent_has(tmp_path: Path) -> None:
     api = Parents()
     api.gone = set(api.orders)
