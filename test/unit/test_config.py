@@ -396,35 +396,6 @@ def test_how_an_api_is_asked_is_no_definition(tmp_path: Path) -> None:
     )
 
 
-def test_the_secrets_of_an_api_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOP_KEY", "hunter2")
-    for auth in (
-        'auth = { type = "bearer", token = "${SHOP_KEY}" }',
-        'auth = { type = "api_key", key = "${SHOP_KEY}", param = "k" }',
-        'auth = { type = "basic", user = "me", password = "${SHOP_KEY}" }',
-        'auth = { type = "oauth2", token_url = "/t", client_id = "me", client_secret = "${SHOP_KEY}" }',
-        'auth = { type = "login", endpoint = "/l", user = "me", password = "${SHOP_KEY}" }',
-        'secret_headers = { X-App = "${SHOP_KEY}" }',
-        'proxy = "http://me:${SHOP_KEY}@proxy:3128"',
-    ):
-        settings = load(tmp_path, API.replace("# auth", auth))
-        shown = (
-            f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.definition_text()}"
-        )
-        assert "hunter2" not in shown
-        assert "hunter2" in secrets_of(settings.sources["shop"])
-    message = refusal(tmp_path, API.replace("# auth", 'headers = { X-App = "${SHOP_KEY}" }'))
-    assert "names a secret, which only stands in settings that may hold one" in message and "secret_headers" in message
-
-
-def test_how_an_api_is_asked_is_no_definition(tmp_path: Path) -> None:
-    first = load(tmp_path, API).definition_text()
-    asked = API.replace("# auth", "attempts = 2").replace("https://h", "https://other")
-    assert (
-        load(tmp_path, asked + 'records = "data"\ncursor = { column = "id", param = "p" }').definition_text() == first
-    )
-
-
 def test_how_a_database_is_asked_is_no_definition(tmp_path: Path) -> None:
     first = load(tmp_path, DATABASE).definition_text()
     asked = 'table = "b"\ncursor = ["n"]\nlate_window = "5 minutes"\n'
