@@ -36,7 +36,7 @@ BROKEN_FILES = {
     "NUL byte": ((HEADER + sale("3-1") + sale("3-\0")).encode(), ["row 3", "NUL", "Deliver the file again"]),
     "NULs at the end": (GOOD.encode() + b"\0" * 4096, ["row 102", "NUL", "Deliver the file again"]),
     "no encoding at all": (GOOD.encode() + b"\xff\x81\xfe\n", ["row 102", "neither UTF-8 nor cp1252", "encoding"]),
-    "zip archive": (_zip(GOOD), ["zip archive", "Unpack"]),
+    "zip archive": (_zip(GOOD), ["zip archive", "proper ending"]),
 }
 
 
