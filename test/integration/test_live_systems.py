@@ -50,6 +50,8 @@ def test_the_shop_is_served_until_it_is_stopped(tmp_path: Path) -> None:
             code = server.wait(timeout=20)
         assert code == 130
         assert ("Faults put in" in told) != again
+        # The settings that come with the chain ask where it was first served.
+        assert again or f'base_url = "{address}"' in (tmp_path / "chain" / "systock.toml").read_text("utf-8")
         assert load_answer_key(tmp_path / "chain").days == 2
 
 

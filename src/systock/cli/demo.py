@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ _FAILED = {
     "edges": "doubled record", "errors": "server error", "limits": "rate limit", "refusals": "refused token",
     "resets": "reset", "slow": "slow answer",
 }  # fmt: skip
+_WIDTH = 100
 #: How often each of them comes at most: after each one waits.
 _MOST = 2
 #: What stands beside the files of a demo and can be made from them again.
@@ -251,18 +253,20 @@ def _report(
     put_in = f", with {counted(len(key.faults), 'fault')} of {counted(kinds, 'kind')}" if kinds else ""
     live = [file for file in key.files if file.is_live]
     sent = [file for file in key.files if not file.is_live]
-    yield f"  Sent       {counted(sum(file.lines for file in sent), 'line')} in {counted(len(sent), 'file')} of tills, a service desk and counts"
+    lines = counted(sum(file.lines for file in sent), "line")
+    yield from _told("Sent", f"{lines} in {counted(len(sent), 'file')} of tills and counts")
     there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
-    yield f"  Held       {there} of the ERP's database and the shop's API{put_in}"
+    yield from _told("Held", f"{there} of the ERP's database and the shop's API{put_in}")
     if shop.given:
         failed = ", ".join(counted(count, _FAILED[name]) for name, count in sorted(shop.given.items()))
-        yield f"  Asked      an API that failed on purpose: {failed}"
+        yield from _told("Asked", f"an API that failed on purpose: {failed}")
     totals = {name: sum(row.get(name, 0) for row in summary.sources) for name in ("lines", "files", "asked", "repeats")}
     unread = len(summary.rejected)
-    yield (
-        f"  Came in    {counted(totals['lines'], 'line')} of {counted(totals['files'], 'file')} and {counted(totals['asked'], 'table')}"
+    yield from _told(
+        "Came in",
+        f"{counted(totals['lines'], 'line')} of {counted(totals['files'], 'file')} and {counted(totals['asked'], 'table')}"
         + (f"; {counted(totals['repeats'], 'file')} had come before" if totals["repeats"] else "")
-        + (f"; {counted(unread, 'file')} could not be read" if unread else "")
+        + (f"; {counted(unread, 'file')} could not be read" if unread else ""),
     )
     aside = sum(row["quarantined"] for row in summary.entities)
     yield f"  Set aside  {counted(aside, 'line')}" + (", each with its file, row and reason" if aside else "")
@@ -287,6 +291,11 @@ def _report(
     yield from _suggestions(directory)
     port = shop.server_address[1]
     yield f"  {_command()} simulate {shlex.quote(str(directory))} --serve --port {port}    the web shop again, for another run"
+
+
+def _told(what: str, text: str) -> Iterable[str]:
+    """A line of the closing, in as many lines as it needs."""
+    return wrap(text, _WIDTH, initial_indent=f"  {what:<11}", subsequent_indent=" " * 13)
 
 
 def _times(seconds: Mapping[str, float]) -> str:

@@ -34,7 +34,9 @@ def simulate(
     serve: Annotated[
         bool, typer.Option("--serve", help="With a database and a web shop, whose API is served until Ctrl-C.")
     ] = False,
-    port: Annotated[int, typer.Option("--port", help="Where the shop's API listens; 0: any free port.")] = PORT,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where the shop's API listens; 0: any free port.")
+    ] = PORT,
     shop_faults: Annotated[
         str, typer.Option("--shop-faults", help="What goes wrong at the API: all, none, or names parted by commas.")
     ] = "none",
@@ -49,13 +51,14 @@ def simulate(
     """
     from systock.cli.progress import show_progress
     from systock.cli.summary import counted
-    from systock.simulator.shop_api import ShopFaults
+    from systock.simulator.shop_api import ShopFaults, free_port
     from systock.simulator.shop_data import FILE_NAME
 
     wrong = ShopFaults.asked(shop_faults)
     if serve and (directory / FILE_NAME).exists():
         _serve(directory, wrong, port)
         return
+    port = free_port(port) if serve else port
     with show_progress() as progress:
         key = make_chain(
             directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=serve, port=port

@@ -252,7 +252,7 @@ class _Extraction:
 
         rows, self._rows = self._rows, _Rows()
         if rows.values:
-            yield pa.RecordBatch.from_arrays(self._columns.arrays(rows.values), names=self._columns.names)
+            yield pa.RecordBatch.from_arrays(self._columns.arrays(rows.values), names=self._columns.columns)
         if rows.wrong:
             yield malformed_rows(rows.wrong)
 

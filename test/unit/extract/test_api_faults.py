@@ -315,8 +315,9 @@ def test_records_anywhere_in_the_body(tmp_path: Path, body: Any, path: str) -> N
 
 def test_a_single_record_and_none(tmp_path: Path) -> None:
     assert ids(only(tmp_path, {"id": 7}, records=".")) == [7]
-    assert only(tmp_path, {"data": None}, records="data").rows == []
-    assert only(tmp_path, {"data": {"stores": []}}, records="data.stores.orders").rows == []
+    for body, path in (({"data": None}, "data"), ({"data": {"stores": []}}, "data.stores.orders")):
+        found = only(tmp_path, body, records=path)
+        assert (found.rows, found.wrong) == ([], [])
 
 
 def test_records_that_are_not_there_name_what_is(tmp_path: Path) -> None:
@@ -337,3 +338,9 @@ def test_what_is_no_row_is_set_aside_with_its_reason(tmp_path: Path) -> None:
         ("{}", "an object without any field"),
         ('"x"', "not an object"),
     ]
+
+
+def test_fields_that_have_names_of_ours(tmp_path: Path) -> None:
+    rows = only(tmp_path, [{"_malformed": 1, "_reason": 2}, {"_deleted_at": 3, "Id": 4, "id": 5}]).rows
+    assert rows[0] == {"_malformed_": "1", "_reason_": "2", "_deleted_at_": None, "Id": None, "id_2": None}
+    assert rows[1]["_deleted_at_"] == "3" and (rows[1]["Id"], rows[1]["id_2"]) == ("4", "5")
