@@ -28,7 +28,8 @@ WITH kept AS (
             ELSE raise_error(
                 'what was known before '
                 || CAST(utc_to_local(progress.history_from_at, 'UTC') AS text)
-                || ' UTC is not kept in this warehouse: systock rebuild --history keeps it, systock query --known-at asks without it'
+                || ' UTC is not kept in this warehouse: systock rebuild --history keeps it, '
+                || 'systock query --known-at asks without it'
             )
         END AS is_kept
     FROM meta.progress AS progress
