@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from current_state import current_gold
 from small_chain import deliver, make_project
 from systock import Project
 from systock.cli.app import main
-from systock.data_warehouse.content_hash import table_hashes
-from systock.data_warehouse.engine.duckdb import connect
 
 AT = "2024-03-01T10:00:00+00:00"
 HEADER = "receipt,line,store,product,sold_at,quantity,unit,price,status,changed_at\n"
@@ -94,8 +93,7 @@ class Shop:
 
     def gold(self) -> dict[str, tuple[int, str]]:
         """Row count and content hash of every gold table that readers see."""
-        with connect(self.path / "warehouse.duckdb", read_only=True) as engine:
-            return table_hashes(engine, ("gold",))
+        return current_gold(self.path / "warehouse.duckdb")
 
     def refused(self) -> dict[str, str]:
         """The files that could not be read, by name, with the reason and the next step."""

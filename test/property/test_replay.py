@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from current_state import current_gold
 from small_chain import deliver, make_project
 from systock import Project
 from systock.data_warehouse.content_hash import table_hashes
@@ -45,7 +46,7 @@ def hashes(project: Path) -> dict[str, object]:
 
 
 def gold(project: Path) -> dict[str, object]:
-    return {name: value for name, value in hashes(project).items() if name.startswith("gold.")}
+    return dict(current_gold(project / "warehouse.duckdb"))
 
 
 class Folder:

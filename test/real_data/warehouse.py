@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
-from systock.data_warehouse.content_hash import table_hashes
-from systock.data_warehouse.engine.duckdb import connect
+from current_state import current_gold
 from systock.project import Project
 
 HERE = Path(__file__).parent
@@ -36,11 +35,7 @@ def wrong_answers(project: Path, questions: Iterable[Question]) -> list[str]:
 
 def gold_hashes(project: Path) -> dict[str, tuple[int, str]]:
     """Rows and content hash of each gold table that is published."""
-    engine = connect(project / "warehouse.duckdb", read_only=True)
-    try:
-        return table_hashes(engine, ("gold",))
-    finally:
-        engine.close()
+    return current_gold(project / "warehouse.duckdb")
 
 
 def differing(one: dict[str, tuple[int, str]], other: dict[str, tuple[int, str]]) -> dict[str, tuple[object, object]]:
