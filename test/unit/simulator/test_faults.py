@@ -16,7 +16,7 @@ from systock.simulator.faults import asked_faults
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AnswerKey]:
     folder = tmp_path_factory.mktemp("chain")
-    return folder, simulate(folder, days=30, stores=3, products=60)
+    return folder, simulate(folder, days=30, stores=3, products=60, seed=12)
 
 
 def lines_of(folder: Path, path: str) -> list[str]:

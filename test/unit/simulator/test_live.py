@@ -125,7 +125,7 @@ def test_a_table_holds_the_last_state_of_each_row() -> None:
 
     def movement(document: str, quantity: str, changed: str) -> str:
         number, line = document.split("/")
-        return ";".join([number, line, *([""] * 3), quantity, *([""] * 8), changed])
+        return ";".join([number, line, *([""] * 3), quantity, *([""] * (len(MOVEMENT_COLUMNS) - 7)), changed])
 
     def file(known_at: int, *lines: Line) -> SourceFile:
         return SourceFile(ERP_MOVEMENTS, f"m{known_at}", known_at, list(lines), (columns,))
