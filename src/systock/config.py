@@ -80,7 +80,7 @@ class RunSettings(Section):
     memory_limit: Annotated[str, AfterValidator(values.memory_size)] = ""
     threads: StrictInt = Field(default=0, ge=0, le=1024)
     attempts: StrictInt = Field(default=3, ge=1, le=100)
-    history_steps: StrictInt = Field(default=50, ge=1)
+    history_steps: StrictInt = Field(default=10, ge=1)
     retry_wait: Duration = timedelta(seconds=2)
 
 

@@ -19,7 +19,8 @@ def test_case(path: Path) -> None:
 
 
 def test_every_table_has_cases() -> None:
-    tables = {table.name for table in table_files().values() if table.schema in ("gold", "serve")}
+    # What tables of versions hold hangs on the landings before: test_two_times and test_two_time_questions prove them.
+    tables = {t.name for t in table_files().values() if t.schema in ("gold", "serve") and t.refresh != "versions"}
     assert tables - {path.parent.name for path in CASES} == set()
 
 
