@@ -173,7 +173,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (["quarantine", "show", "4"], ("quarantine_show", (4,), {})),
         (
             ["rebuild", "--verify", "--known-at", "2026-01-01"],
-            ("rebuild", (), {"verify": True, "known_at": "2026-01-01"}),
+            ("rebuild", (), {"verify": True, "known_at": "2026-01-01", "history": False}),
         ),
         (
             ["snapshot", "take", "--kind", "sales", "--as-of", "2026-01-01"],
@@ -384,13 +384,16 @@ def test_init_makes_a_project_that_loads(systock: Systock, tmp_path: Path) -> No
     assert ".systock/" in (folder / ".gitignore").read_text()
 
 
-def test_what_the_template_shows_commented_out_is_valid(systock: Systock, tmp_path: Path) -> None:
+def test_what_the_template_shows_commented_out_is_valid(
+    systock: Systock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ERP_PASSWORD", "secret")
     systock("init", str(tmp_path / "shop"))
     path = tmp_path / "shop" / "systock.toml"
     # Every commented line of the form '# name = value' or '# [section]' becomes a setting, except what excludes others.
     lines = path.read_text().splitlines()
     active = [
-        re.sub(r"^# (?=\[|[a-z_]+ = )", "", line)
+        re.sub(r"^# (?=\[|[a-z_.]+ = )", "", line)
         for line in lines
         if not re.match(r"# (header|columns|codes_of) ", line)
     ]
