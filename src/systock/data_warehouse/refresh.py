@@ -64,7 +64,7 @@ class Refresh:
         if table.refresh == "kernel" and not values_stock(self.engine):
             return
         if table.refresh == "versions":
-            self._keep_versions(table, started)
+            self._keep_versions(table, exists, started)
             return
         if not exists:
             if table.refresh == "kernel":
@@ -148,11 +148,13 @@ class Refresh:
         self.changes[name] = show_change(self.engine, table)
         return written, removed
 
-    def _keep_versions(self, table: CompiledTable, started: float) -> None:
+    def _keep_versions(self, table: CompiledTable, exists: bool, started: float) -> None:
         """Close the versions of rows that are gone, open those of new ones: what the SELECT makes now is known from now on."""
         [read] = table.reads
         change = self.changes.get(read)
         if change is None:
+            if not exists:
+                self._record(table, "built", 0, 0, 0, started)
             return
         closed, opened = 0, table.select
         if not change.everything:
@@ -167,7 +169,7 @@ class Refresh:
         written = self.engine.execute(f"INSERT INTO {name} SELECT * FROM {new(name)}")
         if written or closed:
             self.changes[name] = Change(new=new(name))
-            self._record(table, "by key", written + closed, written, 0, started)
+            self._record(table, "by key" if exists else "built", written + closed, written, 0, started)
 
     def _typed(self, table: CompiledTable, select: str) -> str:
         """The SELECT's rows in the table's own types, so that old and new rows compare."""
