@@ -24,7 +24,8 @@ def with_arguments(table: TableFile) -> tuple[dict[str, str], exp.Query]:
         if column.table in names:
             read.add(column.name)
             argument = exp.cast(exp.column(column.name), exp.DataType.build(ARGUMENTS[column.name], dialect="postgres"))
-            column.replace(argument)
+            is_output = isinstance(column.parent, exp.Select) and column.arg_key == "expressions"
+            column.replace(exp.alias_(argument, column.name) if is_output else argument)
     for found in list(select.find_all(exp.Table)):
         if f"{found.db}.{found.name}" == _ASKED:
             assert isinstance(found.parent, exp.Join), "meta.asked is joined to what a function reads"
