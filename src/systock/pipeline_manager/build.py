@@ -142,7 +142,9 @@ class Build:
         last = commits[-1] if commits else None
         since = f"TIMESTAMPTZ '{known_before}'" if known_before else BEGINNING
         batches = self.log.batches(after_commit=done, up_to_commit=last.no) if last else []
-        if not is_new:
+        if is_new:
+            self.engine.keep_all_memory()
+        else:
             self.engine.expect_rows(sum(batch.lines for batch in batches))
         self._register(batches)
         batches = self._judged(batches)

@@ -111,6 +111,10 @@ class Engine(Protocol):
         """Tell that the work at hand is about so many rows: memory follows the work, not the size of the warehouse."""
         ...
 
+    def keep_all_memory(self) -> None:
+        """Let the work at hand have all memory that the settings allow, whatever is told of its rows."""
+        ...
+
     def take_all_memory(self) -> bool:
         """Let the work have all memory that the settings allow; False where it had it already."""
         ...

@@ -227,13 +227,20 @@ class DuckDBEngine(Transactional):
     def expect_rows(self, rows: int) -> None:
         """Tell that the work at hand is about so many rows: what is kept of the file in memory follows it, up to the limit."""
         if self._most_memory is None:
-            [(limit,)] = self.rows("SELECT current_setting('memory_limit')")
-            number, unit = str(limit).split()
-            self._most_memory = int(float(number) * _UNITS[unit])
+            self._most_memory = self._memory_limit()
         wanted = min(self._most_memory, max(_LEAST_MEMORY, rows * _MEMORY_PER_ROW))
         if wanted > self._memory:
             self._memory = wanted
             self.execute(f"SET memory_limit = '{wanted}B'")
+
+    def keep_all_memory(self) -> None:
+        """Let the work at hand have all memory that the settings allow, whatever is told of its rows."""
+        self._most_memory = self._memory = self._memory_limit()
+
+    def _memory_limit(self) -> int:
+        [(limit,)] = self.rows("SELECT current_setting('memory_limit')")
+        number, unit = str(limit).split()
+        return int(float(number) * _UNITS[unit])
 
     def take_all_memory(self) -> bool:
         """Let the work have all memory that the settings allow; False where it had it already."""
