@@ -173,6 +173,7 @@ def test_quarantine_keeps_all_lines_aside_and_takes_them_when_it_is_agreed(shop:
     assert shop.reasons() == {"missing": 10}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["evolve", "quarantine"])
 def test_in_one_run_or_in_several_the_same_is_held(tmp_path: Path, policy: str) -> None:
     found = []

@@ -120,6 +120,7 @@ def test_a_span_is_of_whole_days_on_the_projects_clock(project: Project) -> None
             span_of(wrong, None, berlin)
 
 
+@pytest.mark.long
 def test_a_backfill_in_pieces_ends_where_one_run_does(tmp_path: Path) -> None:
     """Each piece takes what its days state, whatever the files' own times; the state at the end is the same."""
 
