@@ -254,7 +254,7 @@ def _report(
     live = [file for file in key.files if file.is_live]
     sent = [file for file in key.files if not file.is_live]
     lines = counted(sum(file.lines for file in sent), "line")
-    yield from _told("Sent", f"{lines} in {counted(len(sent), 'file')} of tills and counts")
+    yield from _told("Sent", f"{lines} in {counted(len(sent), 'file')} of tills, desk and counts")
     there = f"{counted(sum(file.lines for file in live), 'row')} in {counted(len(live), 'table')}"
     yield from _told("Held", f"{there} of the ERP's database and the shop's API{put_in}")
     if shop.given:
