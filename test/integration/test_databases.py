@@ -23,8 +23,6 @@ from ..servers import PASSWORD, PASSWORD_IN_URL, Server, free_port, mariadb, pos
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 KINDS = ("sqlite", "postgres", "mysql")
 
-pytestmark = pytest.mark.long  # with two workers at once its servers failed: run alone, by make test-all
-
 
 @pytest.fixture(scope="session")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
