@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -119,8 +119,15 @@ class Chunk:
         self.replay = Replay(
             self._entries, FifoPool if self._follows_goods else AveragePool, follows_goods=self._follows_goods
         )
-        # The entries that states refer to have negative rows, in their order; before them those that only late costs look for.
+        # The entries that states refer to have negative rows, in their order; before them those that only late costs look for. Goods that
+        # were received before their shipment came in by that, which is one of the given entries: it has its own row.
         first = -len(self._state_keys)
+        given_rows = values(
+            pc.index_in(also("ledger_entry_key", self._state_keys), value_set=column["ledger_entry_key"]).cast(
+                pa.int64()
+            )
+        )
+        of_entries = iter([first + number if row is None else row for number, row in enumerate(given_rows)])
         own = {key: first + number for number, key in enumerate(self._state_keys)} if known else {}
         for number, (kind, key) in enumerate(
             zip(_kinds(earlier["movement_kind"]), earlier["ledger_entry_key"].to_pylist(), strict=True)
@@ -133,8 +140,8 @@ class Chunk:
         of_pools = zip(pools[given + known :], range(given + known, rows), strict=True)
         of_transfers = zip(transfers[given:], range(given, len(transfers)), strict=True)
         for group, state in states:
-            state.restore(self.replay, group, first, of_products, of_pools, of_transfers)
-            first += len(state.keys)
+            its_entries = list(islice(of_entries, len(state.keys)))
+            state.restore(self.replay, group, its_entries, of_products, of_pools, of_transfers)
 
     def _originals(self, original: pa.Array, earlier: pa.Array) -> list[int | None]:
         """The rows of the sales that returns give back; what is none of the entries has none."""

@@ -1,7 +1,7 @@
 """The state of a cost replay between two instants as text, so that the entries that follow can be valued without those before.
 
 It is a function of the entries before its instant and of what the replay looks up of later ones. Entries that goods came in by are in it
-by their keys, in their order; in a replay that goes on from it they have negative rows.
+by their keys, in their order; in a replay that goes on from it the earlier ones have negative rows.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ class ReadState:
         self,
         replay: Replay,
         group: int,
-        first: int,
+        entries: Sequence[int],
         products: Iterator[int],
         pools: Iterator[tuple[int, int]],
         transfers: Iterator[tuple[int | None, int]],
     ) -> None:
-        """Put it into a replay that has not begun. first: the row of the first key, the others follow.
+        """Put it into a replay that has not begun. entries: the rows of its keys.
 
         products: their codes; pools and transfers: code and row of each.
         """
@@ -126,17 +126,17 @@ class ReadState:
                 if isinstance(pool, FifoPool):
                     layers, shortages = goods
                     for layer_units, amount, origin, arrived in layers:
-                        pool.layers.append(Layer(layer_units, amount, first + origin, first + arrived))
+                        pool.layers.append(Layer(layer_units, amount, entries[origin], entries[arrived]))
                     pool.shortages.extend(Layer(owed, amount, 0, 0) for owed, amount in shortages)
             for _, unknown, parcels, debts in its_transits:
                 transfer, row = next(transfers)
                 transit = product.transits[transfer] = Transit(row)
                 transit.unknown = unknown
                 transit.parcels.extend(
-                    Parcel(under_way, amount, first + origin) for under_way, amount, origin in parcels
+                    Parcel(under_way, amount, entries[origin]) for under_way, amount, origin in parcels
                 )
                 for owed, amount, place, debtor, came_units in debts:
-                    transit.debts.append(Debt(owed, amount, product.pools[place], first + debtor, came_units))
+                    transit.debts.append(Debt(owed, amount, product.pools[place], entries[debtor], came_units))
 
 
 def _cost(stored: list[int] | None) -> Cost | None:
