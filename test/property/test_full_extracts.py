@@ -77,7 +77,7 @@ def believed(extracts: list, order: list[int], commits: list[int], valid_time: b
                     START + timedelta(days=days[position]), len(lines), int(malformed), str(position), ("id", "value"), part, None,
                 ))  # fmt: skip
             engine.insert("meta.batch", [
-                (b.no, b.batch_id, b.commit_no, b.known_at, b.source, b.table, b.mode, b.path, b.extracted_at, b.lines, b.malformed, None, b.complete)
+                (b.no, b.batch_id, b.commit_no, b.known_at, b.source, b.table, b.mode, b.path, b.extracted_at, b.lines, b.malformed, None, b.complete, None)
                 for b in mine
             ])  # fmt: skip
             store_lines(engine, Path(folder), table, mine, landed)

@@ -232,7 +232,7 @@ def valued_alike(engine: DuckDBEngine, *, exists: bool) -> bool:
     for name in (*INPUTS, *MADE) if not exists else ():
         engine.execute(f"DELETE FROM {name}")
     refresh = Refresh(engine, Compiled(), {f"{name.replace('.', '_')}_staged": Change(new="x") for name in INPUTS})
-    for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.stock_cost"):
+    for name in (*INPUTS, "gold.stock_ledger", "gold.cost_group", "gold.transfer_loss", "gold.stock_cost"):
         refresh.table(compiled(name), exists=exists)
     with engine.transaction():  # the states that the whole valuation keeps are undone
         engine.execute("CREATE OR REPLACE TEMP TABLE whole AS SELECT * FROM gold.stock_cost LIMIT 0")
@@ -263,7 +263,7 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
     state = {number: some_entry(draw, number, (0, 20)) for number in range(1, draw.randint(20, 60))}
     rates, exists = [8] * 30, False
     for day in range(4):
-        stage(engine, state, products, rates, zero_start)
+        stage(engine, state, products, rates, [], zero_start)
         if valued_alike(engine, exists=exists):
             used = "SELECT count(*), count(*) FILTER (from_at > TIMESTAMPTZ '2000-01-01 00:00:00+00') FROM touched"
             [(touched, from_states)] = engine.rows(used)
@@ -297,7 +297,7 @@ def step_by_step(
     """One state of the entries after the other; the groups that the last touched, first touched hour and hour of the state."""
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
     for number, state in enumerate(states):
-        stage(engine, {entry.number: entry for entry in state}, products or [], [], True)
+        stage(engine, {entry.number: entry for entry in state}, products or [], [], [], True)
         valued_alike(engine, exists=number > 0)
     hours = ", ".join(
         f"date_diff('hour', TIMESTAMPTZ '2024-05-01 00:00:00+00', {at}) / 6" for at in ("first_at", "from_at")

@@ -9,7 +9,7 @@ from random import Random
 
 import duckdb
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import systock
@@ -102,6 +102,7 @@ def test_refresh_equals_recompute(name: str) -> None:
     sql = table.text[table.text.index(");") + 2 :].strip().rstrip(";")
     changed = []
 
+    @settings(max_examples=max(25, settings.default.max_examples))
     @given(st.integers(0, 2**32))
     @example(1)
     def follow(seed: int) -> None:
