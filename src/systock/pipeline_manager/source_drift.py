@@ -51,12 +51,13 @@ def landing_judges(definitions: Definitions, log: LandingLog) -> Judges:
 def drifts(definitions: Definitions, log: LandingLog, warehouse: Path, after_commit: int = 0) -> list[dict[str, Any]]:
     """What batches bring that is not as agreed or as before, and the line of the mapping to change.
 
-    warehouse: the published one, which tells of values that do not read and of batches that are held. after_commit: only
-    of batches that came later. A drift is told while it is in the newest batch, or for DAYS_TOLD days of deliveries.
+    warehouse: the file that tells of values that do not read and of batches that are held: in a run the build, since what is
+    published is its readers' alone. after_commit: only of batches that came later. A drift is told while it is in the newest
+    batch, or for DAYS_TOLD days of deliveries.
     """
     found = []
     landed = {(batch.source, batch.table) for batch in log.batches(after_commit=after_commit)} if after_commit else None
-    told_there = _Published(warehouse)
+    told_there = _Told(warehouse)
     for (source, table), contract in definitions.source_contracts.items():
         if landed is not None and (source, table) not in landed:
             continue
@@ -103,8 +104,8 @@ def _is_recent(batch: Batch, batches: Sequence[Batch]) -> bool:
     return batches[-1].known_at - batch.known_at <= timedelta(days=DAYS_TOLD)
 
 
-class _Published:
-    """What the published warehouse tells of the newest batches."""
+class _Told:
+    """What a warehouse tells of the newest batches."""
 
     def __init__(self, warehouse: Path) -> None:
         self._values: dict[int, list[Any]] = {}
