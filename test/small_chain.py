@@ -114,9 +114,14 @@ COLUMNS = {
 
 def make_project(folder: Path, known_at: str = "landing") -> Path:
     """Write the project's settings and mappings into `folder`."""
+    return write_project(folder, SETTINGS.format(known_at=known_at), MAPPINGS)
+
+
+def write_project(folder: Path, settings: str, mappings: Mapping[str, str]) -> Path:
+    """Write settings and mappings (by source/entity) into a new folder, with one for deliveries."""
     (folder / "incoming").mkdir(parents=True)
-    (folder / "systock.toml").write_text(SETTINGS.format(known_at=known_at))
-    for name, sql in MAPPINGS.items():
+    (folder / "systock.toml").write_text(settings)
+    for name, sql in mappings.items():
         path = folder / "sources" / f"{name}.sql"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sql + "\n")

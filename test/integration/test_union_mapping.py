@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from real_data.warehouse import differing, gold_hashes
+from small_chain import write_project
 from systock import Project
 
 SETTINGS = """
@@ -59,11 +60,7 @@ FILES = {
 
 def load(folder: Path, *names: str) -> Project:
     """A project, with a run after each file."""
-    (folder / "incoming").mkdir(parents=True)
-    (folder / "sources" / "shop").mkdir(parents=True)
-    (folder / "systock.toml").write_text(SETTINGS)
-    (folder / "sources" / "shop" / "sale_line.sql").write_text(MAPPING)
-    project = Project(folder)
+    project = Project(write_project(folder, SETTINGS, {"shop/sale_line": MAPPING}))
     for name in names:
         path = folder / "incoming" / f"{name}.csv"
         path.write_text(FILES[name])

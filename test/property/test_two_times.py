@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from small_chain import write_project
 from systock import Project
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -162,12 +163,7 @@ def ask(project: Path, question: str, as_of: date, known_at: str) -> dict[str, A
 
 def live(project: Path, seed: int, batches: int, edits: int) -> None:
     """Land batches of edits one after the other, and ask; at the end ask everything again."""
-    (project / "incoming").mkdir(parents=True)
-    (project / "systock.toml").write_text(SETTINGS)
-    for name, sql in MAPPINGS.items():
-        path = project / "sources" / f"{name}.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(sql)
+    write_project(project, SETTINGS, MAPPINGS)
     office = Office(seed)
     told: list[tuple[date, str, dict[str, Any], dict[str, Any]]] = []
     for number in range(batches):

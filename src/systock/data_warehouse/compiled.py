@@ -155,14 +155,15 @@ def new(qualified: str) -> str:
 def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[str, Sequence[str]]) -> RefreshPlan:
     """The refresh plan of a table file. tables: the files of the tables it may read; columns: of all it may read."""
     assert table.select is not None
+    if table.refresh == "versions":  # follows the rows of its one table (see _compile_versions)
+        return RefreshPlan(None, ())
     reads = [found.qualified for found in inputs(table)]
     made_by = {
         name: select
         for name in reads
         if name in tables and (select := tables[name].select) is not None and tables[name].refresh != "kernel"
     }
-    own_key = tuple(name for name in table.primary_key if name not in KNOWN_COLUMNS)
-    key = kernel_key(table.qualified) if table.refresh == "kernel" else own_key
+    key = kernel_key(table.qualified) if table.refresh == "kernel" else table.primary_key
     if not key:
         return RefreshPlan("small table", ())
     return plan_refresh(

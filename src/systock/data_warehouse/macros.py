@@ -347,6 +347,13 @@ def _form(template: str) -> Builder:
     return lambda call: template.format(*call.args)
 
 
+# Evaluated only where it is needed: it hangs on a column.
+_NOT_KEPT = (
+    "'what was known before ' || CAST({1} AT TIME ZONE 'UTC' AS VARCHAR) || ' UTC is not kept in this warehouse: '"
+    " || 'systock rebuild --history keeps it, systock query --known-at asks without it'"
+)
+
+
 _ALL = [
     Macro("dim_key", "text, text, ...", "bigint", "key of a dimension row: 60 bits of md5, never 0", 1, None,
           {"duckdb": _dim_key_duckdb, "postgres": _dim_key_postgres, "spark": _dim_key_spark}),
@@ -354,8 +361,10 @@ _ALL = [
           {"duckdb": _fact_key("VARCHAR"), "postgres": _fact_key("text")}),
     Macro("row_hash", "value, value, ...", "text", "md5 over parts of any type", 1, None,
           {"duckdb": _row_hash("VARCHAR"), "postgres": _row_hash("text")}),
-    Macro("raise_error", "text", "boolean", "no value: the query stops with this text", 1, 1,
-          {"duckdb": _form("CAST(error({0}) AS BOOLEAN)"), "postgres": _form("CAST({0} AS boolean)")}),
+    Macro("is_kept", "known_at, history_from_at", "boolean",
+          "TRUE where the tables of versions tell a state of knowledge; else the query stops and says so", 2, 2,
+          {"duckdb": _form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST(error({_NOT_KEPT}) AS BOOLEAN) END"),
+           "postgres": _form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST({_NOT_KEPT} AS boolean) END")}),
     Macro("instant_text", "timestamptz", "text", "an instant as microseconds since 1970, for keys", 1, 1,
           {"duckdb": _form("CAST(epoch_us(CAST({0} AS TIMESTAMPTZ)) AS VARCHAR)"),
            "postgres": _form("CAST(CAST(extract(epoch FROM CAST({0} AS timestamptz)) * 1000000 AS bigint) AS text)"),

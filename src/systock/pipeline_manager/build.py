@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from systock.data_warehouse.content_hash import kept_from
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh import Refreshed
 from systock.data_warehouse.snapshots import create_snapshot_sql, land_sql
@@ -368,8 +369,7 @@ class Build:
             return moments[-1:], f"TIMESTAMPTZ '{moments[-1].isoformat()}'"
         if is_new:
             return moments, BEGINNING
-        [(history_from,)] = self.engine.rows("SELECT CAST(history_from_at AS VARCHAR) FROM meta.progress")
-        return moments, f"TIMESTAMPTZ '{history_from}'"
+        return moments, f"TIMESTAMPTZ '{kept_from(self.engine).isoformat()}'"
 
     def _zones(self) -> list[str]:
         """The time zones in use, as far as the engine knows them."""

@@ -21,16 +21,7 @@ CREATE TABLE serve.sales_as_of (
 
 -- The formulas of serve.sales_daily, over the lines believed at known_at. Before meta.progress.history_from_at as in serve.stock_as_of.
 WITH kept AS (
-    SELECT
-        CASE
-            WHEN asked.known_at >= progress.history_from_at THEN TRUE
-            ELSE raise_error(
-                'what was known before '
-                || CAST(utc_to_local(progress.history_from_at, 'UTC') AS text)
-                || ' UTC is not kept in this warehouse: systock rebuild --history keeps it, '
-                || 'systock query --known-at asks without it'
-            )
-        END AS is_kept
+    SELECT is_kept(asked.known_at, progress.history_from_at) AS is_kept
     FROM meta.progress AS progress
     CROSS JOIN meta.asked AS asked
 ),

@@ -22,16 +22,7 @@ CREATE TABLE serve.stock_as_of (
 --   on order   = what is still expected, of a line that came in later all that was ordered.
 -- What was known before meta.progress.history_from_at is not in these tables: the function then says so and gives nothing.
 WITH kept AS (
-    SELECT
-        CASE
-            WHEN asked.known_at >= progress.history_from_at THEN TRUE
-            ELSE raise_error(
-                'what was known before '
-                || CAST(utc_to_local(progress.history_from_at, 'UTC') AS text)
-                || ' UTC is not kept in this warehouse: systock rebuild --history keeps it, '
-                || 'systock query --known-at asks without it'
-            )
-        END AS is_kept
+    SELECT is_kept(asked.known_at, progress.history_from_at) AS is_kept
     FROM meta.progress AS progress
     CROSS JOIN meta.asked AS asked
 ),
