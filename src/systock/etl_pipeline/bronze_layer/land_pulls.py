@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -117,7 +117,7 @@ class _Source:
 
     def ask(self, asked: Asked) -> _Answer:
         failed: set[str] = set()
-        asked = Asked(**{**vars(asked), "tell": self._tell})
+        asked = replace(asked, tell=self._tell)
         try:
             pulls: Extractor = extractor(self._settings.type)
             for pull in pulls(self._name, self._settings, asked):
