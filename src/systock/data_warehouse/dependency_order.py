@@ -6,6 +6,7 @@ import difflib
 import heapq
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -51,6 +52,7 @@ def inputs_of_query(query: exp.Expr, where: str = "the query") -> tuple[Input, .
     return tuple(Input(name, found[name]) for name in sorted(found))
 
 
+@lru_cache(maxsize=512)
 def inputs(table: TableFile) -> tuple[Input, ...]:
     """The tables that a table's SELECT reads; none for a contract."""
     return inputs_of_query(table.select, str(table.path)) if table.select is not None else ()

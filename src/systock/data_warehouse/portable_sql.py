@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token
 
 from systock.data_warehouse.macros import MACROS, Call, Macro
 from systock.errors import DefinitionError
@@ -113,18 +114,10 @@ def position(node: exp.Expr) -> tuple[int, int] | None:
     return best
 
 
-def parse_statements(sql: str, where: str | None = None) -> list[exp.Expr]:
-    """The statements of a text in portable SQL; a syntax error is a DefinitionError with file and line."""
+def tokens_of(sql: str, where: str | None = None) -> list[Token]:
+    """The tokens of a text in portable SQL; what can't be cut into tokens is a DefinitionError."""
     try:
-        _check_commas(sql, where)
-        return [statement for statement in sqlglot.parse(sql, dialect=PortableSql) if statement is not None]
-    except ParseError as error:
-        first = error.errors[0] if error.errors else {}
-        line = first.get("line")
-        near = " ".join(str(first.get("highlight") or "").split())
-        what = str(first.get("description") or "the SQL does not parse").rstrip(".")
-        what = what[:1].lower() + what[1:] + (f" near {near!r}" if near else "")
-        raise DefinitionError(what, where=_at(where, line), todo="Write it as PostgreSQL would read it.") from error
+        return list(PortableSql().tokenize(sql))
     except TokenError as error:
         text = str(error).splitlines()[0]
         raise DefinitionError(
@@ -132,9 +125,26 @@ def parse_statements(sql: str, where: str | None = None) -> list[exp.Expr]:
         ) from error
 
 
-def _check_commas(sql: str, where: str | None) -> None:
+def parse_statements(sql: str, where: str | None = None, tokens: list[Token] | None = None) -> list[exp.Expr]:
+    """The statements of a text in portable SQL; a syntax error is a DefinitionError with file and line.
+
+    tokens: those of the text, where they are known already.
+    """
+    tokens = tokens_of(sql, where) if tokens is None else tokens
+    _check_commas(tokens, where)
+    try:
+        return [statement for statement in PortableSql().parser().parse(tokens, sql) if statement is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        line = first.get("line")
+        near = " ".join(str(first.get("highlight") or "").split())
+        what = str(first.get("description") or "the SQL does not parse").rstrip(".")
+        what = what[:1].lower() + what[1:] + (f" near {near!r}" if near else "")
+        raise DefinitionError(what, where=_at(where, line), todo="Write it as PostgreSQL would read it.") from error
+
+
+def _check_commas(tokens: Sequence[Token], where: str | None) -> None:
     """sqlglot reads over a comma that separates nothing; PostgreSQL does not."""
-    tokens = PortableSql().tokenize(sql)
     before = {TokenType.COMMA, TokenType.L_PAREN, TokenType.SELECT}
     behind = {TokenType.R_PAREN, TokenType.FROM, TokenType.SEMICOLON, TokenType.WHERE}
     for number, token in enumerate(tokens):
@@ -168,8 +178,9 @@ def compile_sql(
     return str(writer.generate(expression))
 
 
+@lru_cache(maxsize=512)
 def compile_text(
-    sql: str, dialect: str = "duckdb", *, zones: Sequence[str] = (), where: str | None = None, pretty: bool = False
+    sql: str, dialect: str = "duckdb", *, zones: tuple[str, ...] = (), where: str | None = None, pretty: bool = False
 ) -> str:
     """SQL text in portable SQL written for an engine; several statements are joined with ';'."""
     statements = parse_statements(sql, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sqlglot import exp
@@ -82,7 +83,7 @@ class Check:
     line: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object per text: what is made of it can be kept by it
 class TableFile:
     """What one table file says. `select` is None for a silver contract; `select_line` is 0 then."""
 
@@ -153,8 +154,9 @@ def load_folder(*folders: Path) -> dict[str, TableFile]:
     return tables
 
 
+@lru_cache(maxsize=512)
 def parse_text(text: str, path: Path) -> TableFile:
-    """Parse the text of a table file; `path` is only what errors name."""
+    """Parse the text of a table file; `path` is only what errors name. Read it, don't change it: the same text gives the same object."""
     # Here, because the reader builds what this module defines.
     from systock.data_warehouse.table_reader import Reader
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlglot import exp
-from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from systock.data_warehouse.portable_sql import PortableSql, parse_statements
+from systock.data_warehouse.portable_sql import PortableSql, parse_statements, tokens_of
 from systock.data_warehouse.table_file import (
     HISTORY_KINDS,
     KERNEL_TABLES,
@@ -39,8 +38,8 @@ class Reader:
 
     def read(self) -> TableFile:
         """The whole file, or the first thing wrong with it."""
-        statements = parse_statements(self.text, str(self.path))
-        tokens = self._tokens()
+        tokens = tokens_of(self.text, str(self.path))
+        statements = parse_statements(self.text, str(self.path), tokens)
         create = statements[0] if statements else None
         if not isinstance(create, exp.Create) or create.kind != "TABLE" or not isinstance(create.this, exp.Schema):
             raise self.fail(
@@ -92,12 +91,6 @@ class Reader:
         )
 
     # --- text and tokens ---------------------------------------------------------------------------------------------
-
-    def _tokens(self) -> list[Token]:
-        try:
-            return list(PortableSql().tokenize(self.text))
-        except TokenError as error:  # parse_statements has read the same text
-            raise self.fail(str(error), 1, "Look for a quote that is never closed.") from error
 
     def _header(self, create_line: int) -> tuple[str, dict[str, tuple[str, int]]]:
         """The sentence above the CREATE TABLE and its `refresh:` and `history:` lines with their line numbers."""

@@ -145,7 +145,7 @@ def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[st
         posted=f"{posted} AS posting", posted_amount=entity.posted_amount, held=f"{held} AS held_line",
         held_table=entity.held, also=entity.also,
     )  # fmt: skip
-    broken = engine.rows(compile_text(sql, zones=zones))
+    broken = engine.rows(compile_text(sql, zones=tuple(zones)))
     check = f"{entity.name}: silver = posted + held back, per source and business day"
     if not broken:
         return CheckResult(check, entity.posted, True)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +21,6 @@ from systock.errors import BusyError, IntegrityError, NotWritable, StorageError,
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sqlglot import exp
 
     from systock.data_warehouse.table_file import TableFile
 
@@ -79,6 +79,15 @@ def connect(
         connection.close()
         raise
     return DuckDBEngine(connection, path)
+
+
+@lru_cache(maxsize=256)
+def _asked(table: TableFile) -> tuple[tuple[str, ...], str]:
+    """The arguments of a question and its SELECT in SQL of DuckDB."""
+    if table.select is None:
+        raise ValueError(f"{table.qualified} has no SELECT")
+    arguments, select = with_arguments(table) if table.refresh == "function" else ((), table.select)
+    return tuple(arguments), compile_sql(select)
 
 
 class DuckDBEngine(Transactional):
@@ -193,30 +202,27 @@ class DuckDBEngine(Transactional):
 
     def create_view_sql(self, table: TableFile) -> list[str]:
         """Statements that make (or replace) the view of a `refresh: view` file, with the types it states."""
-        if table.select is None:
-            raise ValueError(f"{table.qualified} has no SELECT")
         return [
             f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
-            f"CREATE OR REPLACE VIEW {_table(table)} AS {self._typed(table, table.select)}",
+            f"CREATE OR REPLACE VIEW {_table(table)} AS {self._typed(table)}",
             *self._comments(table, "VIEW"),
         ]
 
     def create_function_sql(self, table: TableFile) -> list[str]:
         """Statements that make (or replace) the table macro of a `refresh: function` file, with the types it states."""
-        arguments, select = with_arguments(table)
         return [
             f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
-            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments)}) AS TABLE {self._typed(table, select)}",
+            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(_asked(table)[0])}) AS TABLE {self._typed(table)}",
             f"COMMENT ON MACRO TABLE {_table(table)} IS {_text(table.sentence)}",
         ]
 
-    def _typed(self, table: TableFile, select: exp.Query) -> str:
+    def _typed(self, table: TableFile) -> str:
         """The SELECT in the types that the file states."""
         columns = ", ".join(
             f"CAST(made.{_name(column.name)} AS {type_}) AS {_name(column.name)}"
             for column, type_ in zip(table.columns, self.column_types(table), strict=True)
         )
-        return f"SELECT {columns} FROM ({compile_sql(select)}) AS made"
+        return f"SELECT {columns} FROM ({_asked(table)[1]}) AS made"
 
     def _comments(self, table: TableFile, kind: str) -> list[str]:
         return [
