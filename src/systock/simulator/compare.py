@@ -1,4 +1,4 @@
-"""The check of a warehouse against the answer key, figure by figure and to the last decimal, at the latest knowledge time.
+"""The check of a warehouse against the answer key, figure by figure and to the last decimal, at any of its knowledge times.
 
 Everything is asked in SQL of what is published, as any reader would: nothing of what computed it is known here.
 """
@@ -48,14 +48,11 @@ class Warehouse(Protocol):
 
 def compare(warehouse: Warehouse, key: AnswerKey, rejected: Collection[str]) -> Comparison:
     """Compare what is published with the key; rejected: paths of the files that could not be read."""
-    asked = _Asked(warehouse, key, frozenset(rejected))
+    asked = _Asked(warehouse, key, key.latest, frozenset(rejected))
     return Comparison(
         (
             *_line_counts(asked),
-            *_sales(asked),
-            *_stock(asked),
-            *compare_papers(key, asked.rows),
-            *compare_counts(key, asked.rows),
+            *_figures(asked),
             _product_versions(asked),
             _set_aside(asked),
             _faults(asked),
@@ -63,11 +60,24 @@ def compare(warehouse: Warehouse, key: AnswerKey, rejected: Collection[str]) -> 
     )
 
 
+def compare_as_known(warehouse: Warehouse, key: AnswerKey, known_at: str) -> Comparison:
+    """Compare what a warehouse says that knows what was known at `known_at`, one of the key's knowledge times."""
+    return Comparison((*_figures(_Asked(warehouse, key, known_at, frozenset())),))
+
+
+def _figures(asked: _Asked) -> Iterable[Group]:
+    """What was sold, lay where, was ordered and counted: all that the key says per knowledge time."""
+    yield from _sales(asked)
+    yield from _stock(asked)
+    yield from compare_papers(asked.key, asked.known_at, asked.rows)
+    yield from compare_counts(asked.key, asked.known_at, asked.rows)
+
+
 class _Asked:
     """The answers that several groups need, each asked for once."""
 
-    def __init__(self, warehouse: Warehouse, key: AnswerKey, rejected: frozenset[str]) -> None:
-        self.key, self.rejected, self._warehouse = key, rejected, warehouse
+    def __init__(self, warehouse: Warehouse, key: AnswerKey, known_at: str, rejected: frozenset[str]) -> None:
+        self.key, self.known_at, self.rejected, self._warehouse = key, known_at, rejected, warehouse
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a SELECT; instants and dates as the key writes them."""
@@ -219,7 +229,7 @@ def _sales(asked: _Asked) -> Iterable[Group]:
             FROM serve.sales_daily
         ) AS daily USING (location_id, business_date, currency_code)"""
     )
-    expected = [day for day in asked.key.sales if day.known_at == asked.key.latest]
+    expected = [day for day in asked.key.sales if day.known_at == asked.known_at]
     for number, (name, attribute, _, unit) in enumerate(_SALES, start=3):
         group = _matched(
             name.format(currency=currency),
@@ -237,8 +247,8 @@ def _sales(asked: _Asked) -> Iterable[Group]:
 def _stock(asked: _Asked) -> Iterable[Group]:
     """What lay where at the end of the key's days, and its sums."""
     key = asked.key
-    expected = [row for row in key.on_hand if row.known_at == key.latest]
-    totals = {(row.business_date,): row.units for row in key.stock_totals if row.known_at == key.latest}
+    expected = [row for row in key.on_hand if row.known_at == asked.known_at]
+    totals = {(row.business_date,): row.units for row in key.stock_totals if row.known_at == asked.known_at}
     summed: dict[Any, Value] = {}
     [(last,)] = asked.rows("SELECT MAX(business_date) FROM serve.stock_daily")
     for [day] in sorted(totals):

@@ -20,9 +20,9 @@ _PARTS = {
 }
 
 
-def compare_counts(key: AnswerKey, rows: Rows) -> Iterable[Group]:
-    """Every count at the latest knowledge time, part by part."""
-    told = {row.count_id: row for row in key.counts if row.known_at == key.latest}
+def compare_counts(key: AnswerKey, known_at: str, rows: Rows) -> Iterable[Group]:
+    """Every count at one of the key's knowledge times, part by part."""
+    told = {row.count_id: row for row in key.counts if row.known_at == known_at}
     names = list(_PARTS.values())
     found = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows(
         f"SELECT count_id, {', '.join(names)} FROM gold.fact_stock_count WHERE source_name = 'counts'"

@@ -75,11 +75,11 @@ _KINDS = (
 )  # fmt: skip
 
 
-def compare_papers(key: AnswerKey, rows: Rows) -> Iterable[Group]:
-    """Every figure of every list at the latest knowledge time."""
+def compare_papers(key: AnswerKey, known_at: str, rows: Rows) -> Iterable[Group]:
+    """Every figure of every list at one of the key's knowledge times."""
     for kind in _KINDS:
         names = [field.name for field in fields(ROWS[kind.attribute])][1:]
-        told = [row for row in getattr(key, kind.attribute) if row.known_at == key.latest]
+        told = [row for row in getattr(key, kind.attribute) if row.known_at == known_at]
         expected = _figures(([getattr(row, name) for name in names] for row in told), names, kind.keys)
         found = _figures(rows(kind.sql), names, kind.keys)
         figures = (
