@@ -89,6 +89,7 @@ class Refresh:
             touched, old = self._touch(table, sql, moved), "stale"
         written, removed = self._apply(table, old) if touched or how == "whole" else (0, 0)
         self._record(table, how, touched, written, removed, started)
+        self.engine.expect_no_more()
 
     def _record(self, table: CompiledTable, how: str, touched: int, written: int, removed: int, started: float) -> None:
         self.done.append(Refreshed(table.qualified, how, touched, written, removed, time.perf_counter() - started))

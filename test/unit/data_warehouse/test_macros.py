@@ -34,7 +34,9 @@ def values(engine: DuckDBEngine, expression: str, zones: tuple[str, ...] = (), *
     """What a portable expression gives on the rows of Arrow columns, in their order."""
     count = len(next(iter(columns.values())))
     engine.connection.register("given", pa.table({"row_no": pa.array(range(count)), **columns}))
-    sql = compile_text(f"SELECT t.row_no, {expression} AS made FROM main.given AS t ORDER BY t.row_no", zones=tuple(zones))
+    sql = compile_text(
+        f"SELECT t.row_no, {expression} AS made FROM main.given AS t ORDER BY t.row_no", zones=tuple(zones)
+    )
     return [row[1] for row in engine.rows(sql.replace("main.given", "given"))]
 
 

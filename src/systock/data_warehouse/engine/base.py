@@ -111,6 +111,10 @@ class Engine(Protocol):
         """Tell that the work at hand is about so many rows: memory follows the work, not the size of the warehouse."""
         ...
 
+    def expect_no_more(self) -> None:
+        """Tell that a piece of work is done: the next one has the memory of what was expected first."""
+        ...
+
     def keep_all_memory(self) -> None:
         """Let the work at hand have all memory that the settings allow, whatever is told of its rows."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
@@ -103,7 +103,7 @@ class DuckDBEngine(Transactional):
         self.connection, self.path = connection, path
         self._in_transaction = False
         self._most_memory: int | None = None
-        self._memory = 0
+        self._memory = self._memory_between = 0
 
     def __enter__(self) -> Self:
         """The engine itself, closed at the end of the block."""
@@ -238,10 +238,18 @@ class DuckDBEngine(Transactional):
         if wanted > self._memory:
             self._memory = wanted
             self.execute(f"SET memory_limit = '{wanted}B'")
+        self._memory_between = self._memory_between or wanted
+
+    def expect_no_more(self) -> None:
+        """Tell that a piece of work is done: the next one has the memory of what was expected first."""
+        if self._memory_between and self._memory_between < self._memory:
+            with suppress(OutOfMemory):  # what is still in use stays until it is not
+                self.execute(f"SET memory_limit = '{self._memory_between}B'")
+                self._memory = self._memory_between
 
     def keep_all_memory(self) -> None:
         """Let the work at hand have all memory that the settings allow, whatever is told of its rows."""
-        self._most_memory = self._memory = self._memory_limit()
+        self._most_memory = self._memory = self._memory_between = self._memory_limit()
 
     def _memory_limit(self) -> int:
         [(limit,)] = self.rows("SELECT current_setting('memory_limit')")
@@ -252,7 +260,7 @@ class DuckDBEngine(Transactional):
         """Let the work have all memory that the settings allow; False where it had it already."""
         if self._most_memory is None or self._memory == self._most_memory:
             return False
-        self._memory = self._most_memory
+        self._memory = self._memory_between = self._most_memory
         self.execute(f"SET memory_limit = '{self._most_memory}B'")
         return True
 
