@@ -313,7 +313,7 @@ class Project:
 
         from systock.quality.contract_checks import check_contracts
         from systock.quality.reconcile import reconcile
-        from systock.quality.value_conservation import conserves_value
+        from systock.quality.value_conservation import books_are_whole, conserves_value
 
         tables = [table for table in Definitions(self.path, self.settings).compiled().tables if table.is_stored]
         watched = _watched(progress)
@@ -323,7 +323,8 @@ class Project:
             for table in tables:
                 results += [asdict(result) for result in check_contracts(engine, [table], None)]
                 watched.advance(1, table.qualified)
-            results += [asdict(result) for result in (*reconcile(engine, None), *conserves_value(engine, None))]
+            found = (*reconcile(engine, None), *conserves_value(engine, None), *books_are_whole(engine, None))
+            results += [asdict(result) for result in found]
         return results
 
     def rebuild(

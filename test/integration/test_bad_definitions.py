@@ -40,6 +40,18 @@ CREATE TABLE gold.fact_basket (
 
 SELECT sale_key, COUNT(*) AS line_count FROM gold.fact_sale_line GROUP BY sale_key;
 """
+VERSIONS = """-- What was believed of a basket.
+-- refresh: versions
+-- kept since: silver.period_clos
+CREATE TABLE gold.fact_basket (
+    sale_line_key uuid        NOT NULL, -- line
+    known_from_at timestamptz NOT NULL, -- from
+    known_to_at   timestamptz NOT NULL, -- to
+    PRIMARY KEY (sale_line_key, known_from_at)
+);
+
+SELECT sale_line_key FROM gold.fact_sale_line;
+"""
 WRONG_MODELS = {
     "syntax": (MODEL.replace("GROUP BY sale_key", "GROUP sale_key"), [":8"]),
     "no such table": (MODEL.replace("FROM gold.fact_sale_line", "FROM gold.fact_sale_lines"), ["gold.fact_sale_lines"]),
@@ -47,6 +59,7 @@ WRONG_MODELS = {
     "a cycle": (MODEL.replace("FROM gold.fact_sale_line", "FROM gold.fact_basket"), ["gold.fact_basket"]),
     "no sentence": (MODEL.replace("-- One basket.\n", ""), []),
     "columns differ": (MODEL.replace("AS line_count", "AS lines"), ["line_count"]),
+    "kept since nothing": (VERSIONS, ["silver.period_clos,", "period_close"]),
     "a file function": (MODEL.replace("gold.fact_sale_line ", "read_text('/etc/passwd') "), []),
 }
 

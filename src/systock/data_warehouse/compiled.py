@@ -94,6 +94,7 @@ class CompiledTable:
     checks: tuple[CompiledCheck, ...]
     reads: tuple[str, ...]
     select: str
+    kept_since: str | None = None
 
     @property
     def qualified(self) -> str:
@@ -116,6 +117,7 @@ def compile_table(table: TableFile, zones: Sequence[str] = ()) -> dict[str, Any]
             tuple(CompiledCheck(c.text, c.columns[0] if c.columns else "", compile_sql(c.expression)) for c in table.checks),
             tuple(found.qualified for found in inputs(table)),
             compile_sql(table.select, zones=zones) if table.select is not None else "",
+            table.kept_since,
         )
     )  # fmt: skip
 

@@ -153,6 +153,11 @@ class Refresh:
         """Close the versions of rows that are gone, open those of new ones: what the SELECT makes now is known from now on."""
         [read] = table.reads
         change = self.changes.get(read)
+        if table.kept_since:
+            if not self._was_known(table.kept_since):
+                return
+            if not self._any_row(table.qualified):  # it begins with what holds now
+                change = Change(everything=True)
         if change is None:
             if not exists:
                 self._record(table, "built", 0, 0, 0, started)
@@ -171,6 +176,13 @@ class Refresh:
         if written or closed:
             self.changes[name] = Change(new=new(name))
             self._record(table, "by key" if exists else "built", written + closed, written, 0, started)
+
+    def _was_known(self, entity: str) -> bool:
+        """Was there any row of an entity of silver by now?"""
+        return self._any_row(f"{entity}__versions WHERE known_from_at <= {self.known_at}")
+
+    def _any_row(self, relation: str) -> bool:
+        return bool(self.engine.rows(f"SELECT 1 FROM {relation} LIMIT 1"))
 
     def _typed(self, table: CompiledTable, select: str) -> str:
         """The SELECT's rows in the table's own types, so that old and new rows compare."""

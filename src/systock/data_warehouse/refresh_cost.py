@@ -219,7 +219,7 @@ def _postings(engine: Engine, select: str, into: str, since: bool) -> None:
     engine.execute(_TOO_MANY_STATES.format(oldest=max(AGES), classes=classes))
     engine.execute(f"""
         INSERT INTO {into} BY NAME
-        SELECT posting.*, entry.business_date, entry.entry_order, entry.entity, entry.source_name, entry.entry_id, entry.entry_line_no,
-            entry.currency_code
+        SELECT posting.*, entry.movement_kind, entry.business_date, entry.entry_order, entry.entity, entry.source_name, entry.entry_id,
+            entry.entry_line_no, entry.currency_code
         FROM cost_posting AS posting
         INNER JOIN cost_input AS entry ON entry.ledger_entry_key = posting.ledger_entry_key""")

@@ -103,6 +103,8 @@ class TableFile:
     text: str
     definition_hash: str
     line: int = 1
+    kept_since: str | None = None
+    """Of a table of versions: the entity of silver from whose first row on it is kept; None: always."""
 
     @property
     def is_stored(self) -> bool:

@@ -24,6 +24,9 @@ from systock.data_warehouse.table_file import (
 )
 from systock.errors import DefinitionError
 
+#: The line of a table of versions that names the entity from whose first row on it is kept.
+_KEPT_SINCE = "kept since"
+
 
 class Reader:
     """Reads one text, once; the first thing that is wrong with it is a DefinitionError with file and line."""
@@ -88,12 +91,13 @@ class Reader:
             text=self.text,
             definition_hash=hashlib.sha256(stated.encode()).hexdigest(),
             line=line,
+            kept_since=kinds[_KEPT_SINCE][0] if _KEPT_SINCE in kinds else None,
         )
 
     # --- text and tokens ---------------------------------------------------------------------------------------------
 
     def _header(self, create_line: int) -> tuple[str, dict[str, tuple[str, int]]]:
-        """The sentence above the CREATE TABLE and its `refresh:` and `history:` lines with their line numbers."""
+        """The sentence above the CREATE TABLE and its `refresh:`, `history:` and `kept since:` lines with their line numbers."""
         sentence: list[str] = []
         kinds: dict[str, tuple[str, int]] = {}
         for number, line in enumerate(self.lines[: create_line - 1], start=1):
@@ -101,7 +105,7 @@ class Reader:
                 continue
             said = line.strip().lstrip("-").strip()
             key, colon, value = said.partition(":")
-            if colon and key in ("refresh", "history"):
+            if colon and key in ("refresh", "history", _KEPT_SINCE):
                 kinds[key] = (" ".join(value.split()), number)
             elif said:
                 sentence.append(said)
@@ -334,7 +338,10 @@ class Reader:
                     kinds[key][1],
                     f"Write -- {key}: and one of: {', '.join(valid)}.",
                 )
-        if len(kinds) != 1:
+        entity, stated = kinds.get(_KEPT_SINCE, ("", line))
+        if entity and kinds.get("refresh", ("",))[0] != "versions":
+            raise self.fail(f"{schema}.{name} says since when it is kept", stated, "Only tables of versions can.")
+        if len(kinds.keys() - {_KEPT_SINCE}) != 1:
             both = "both a refresh and a history kind" if kinds else "no refresh kind"
             raise self.fail(
                 f"{schema}.{name} states {both}",

@@ -25,10 +25,10 @@ from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
 from systock.etl_pipeline.silver_layer.source_contract import applies, held_for
 from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
 from systock.pipeline_manager.definitions import Definitions
-from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh
+from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh, steps_for_closes
 from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
-from systock.quality.value_conservation import conserves_value
+from systock.quality.value_conservation import books_are_whole, conserves_value
 
 #: The source under which snapshots land.
 SNAPSHOT_SOURCE = "systock"
@@ -355,6 +355,7 @@ class Build:
             *check_contracts(self.engine, refresh.stored, changes),
             *reconcile(self.engine, changes, zones),
             *conserves_value(self.engine, changes),
+            *books_are_whole(self.engine, changes),
         ]
         return refresh.done
 
@@ -366,7 +367,7 @@ class Build:
         told = {batch.commit_no for batch in batches if (batch.source, batch.table) in read}
         moments = [commit.known_at for commit in commits if commit.no in told]
         if len(moments) > max(1, self.definitions.settings.run.history_steps if most is None else most):
-            return moments[-1:], f"TIMESTAMPTZ '{moments[-1].isoformat()}'"
+            return steps_for_closes(self.engine, moments), f"TIMESTAMPTZ '{moments[-1].isoformat()}'"
         if is_new:
             return moments, BEGINNING
         return moments, f"TIMESTAMPTZ '{kept_from(self.engine).isoformat()}'"

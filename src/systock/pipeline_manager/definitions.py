@@ -94,6 +94,11 @@ class Definitions:
                     f"{name} is stored and reads {min(read)}", where=str(table.path),
                     todo="What changed in a history is not followed: let only questions (refresh: view or function) read it.",
                 )  # fmt: skip
+            if table.kept_since and table.kept_since.removeprefix("silver.") not in self.contracts:
+                raise DefinitionError(
+                    f"{name} is kept since {table.kept_since}, which does not exist", where=str(table.path),
+                    todo=f"Name an entity: {', '.join(sorted(self.contracts))}.",
+                )  # fmt: skip
         return [tables[name] for name in order.order]
 
     def columns(self) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from systock.data_warehouse.compiled import CompiledTable, before, changed, new
+from systock.data_warehouse.compiled import FOREVER, CompiledTable, before, changed, new
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh import Change, NetChanges, Refresh, Refreshed
 from systock.etl_pipeline.silver_layer.conform import create_silver, known_sql, versions_of
@@ -109,6 +109,27 @@ class GoldRefresh:
                 self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {new(name)} AS {known_sql(versions, opened)}")
                 changes[name] = Change(new=new(name))
         return changes
+
+
+def steps_for_closes(engine: Engine, moments: Sequence[datetime]) -> list[datetime]:
+    """Of moments that are too many to be taken in one by one those that must be all the same: the last ones under which a close holds.
+
+    What is posted (serve.cost_as_posted) hangs on what was known when the closed days became others: a close or its closed_at binds what
+    comes after it, a withdrawal what comes with it. Between two of these the changes of a value add up to one. The last moment is always
+    among them.
+    """
+    closes = "silver.period_close__versions"
+    after = engine.rows(
+        f"SELECT known_from_at FROM {closes} UNION SELECT closed_at FROM {closes} WHERE closed_at IS NOT NULL"
+    )
+    at = engine.rows(f"SELECT DISTINCT known_to_at FROM {closes} WHERE known_to_at < {FOREVER}")
+    return [
+        moment
+        for moment, following in zip(moments, [*moments[1:], None], strict=True)
+        if following is None
+        or any(moment <= instant < following for (instant,) in after)
+        or any(moment < instant <= following for (instant,) in at)
+    ]
 
 
 def feeds_versions(tables: Sequence[CompiledTable]) -> set[str]:

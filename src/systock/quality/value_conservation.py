@@ -1,6 +1,7 @@
 """Conservation of value: postings add up to what each stock is worth, and goods that all arrived leave nothing in transit.
 
-So value on hand and in transit together changes only by what comes from outside. At a run only the cost groups that it touched are
+So value on hand and in transit together changes only by what comes from outside. Where books were ever closed, they have every posting as it
+stands, so that what is posted and what is restated have one sum. At a run only the cost groups that it touched are
 checked, at `systock check` all of them.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from systock.data_warehouse.compiled import changed
+from systock.data_warehouse.compiled import FOREVER, changed
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh import Change
 from systock.quality.contract_checks import CheckResult
@@ -38,6 +39,18 @@ _TRANSITS = """
         WHEN posting.posting_no > 0 THEN 0 WHEN posting.posting_kind = 'transfer' THEN -entry.quantity_units
         ELSE line.surplus_units - line.lost_units END) = 0"""
 
+# Changes of versions are what is booked: the last of them all is what stands.
+_BOOKS = """
+    SELECT ledger_entry_key, posting_no
+    FROM (
+        SELECT ledger_entry_key, posting_no, business_date, currency_code, cost_amount FROM gold.stock_cost WHERE cost_amount <> 0{touched}
+        UNION ALL
+        SELECT ledger_entry_key, posting_no, business_date, currency_code, cost_amount FROM gold.stock_cost__versions
+        WHERE known_to_at = {forever}{touched}
+    )
+    GROUP BY ledger_entry_key, posting_no, business_date, currency_code, cost_amount
+    HAVING count(*) <> 2"""
+
 
 def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
     """Check the postings of the cost groups that a run changed; all of them where `changes` is None or the table was built whole."""
@@ -57,3 +70,14 @@ def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Ite
         broken = engine.rows(f"{sql.format(postings=postings)} ORDER BY ALL")
         detail = f"{len(broken)} differ; first product {told.format(*broken[0])}" if broken else ""
         yield CheckResult(check, _TABLE, not broken, detail)
+
+
+def books_are_whole(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
+    """Check of the entries that a run changed, where books were ever closed, that the books have them as they stand; all as above."""
+    change = Change(everything=True) if changes is None else changes.get(_TABLE)
+    if change is None or not engine.rows("SELECT 1 FROM silver.period_close__versions LIMIT 1"):
+        return
+    touched = "" if change.everything else f" AND ledger_entry_key IN (SELECT ledger_entry_key FROM {changed(_TABLE)})"
+    broken = engine.rows(f"{_BOOKS.format(touched=touched, forever=FOREVER)} ORDER BY ALL")
+    detail = f"{len(broken)} differ; first posting {broken[0][1]} of entry {broken[0][0]}" if broken else ""
+    yield CheckResult("the books have every posting as it stands", f"{_TABLE}__versions", not broken, detail)

@@ -108,6 +108,27 @@ def test_later_folders_replace_earlier_ones(tmp_path: Path) -> None:
         load_folder(tmp_path / "ours")
 
 
+def test_a_table_of_versions_may_begin_with_the_first_row_of_an_entity() -> None:
+    text = """\
+-- What was believed of a row.
+-- refresh: versions
+-- kept since: silver.period_close
+CREATE TABLE gold.x__versions (
+    a             text        NOT NULL, -- a
+    known_from_at timestamptz NOT NULL, -- from
+    known_to_at   timestamptz NOT NULL, -- to
+    PRIMARY KEY (a, known_from_at)
+);
+
+SELECT a FROM gold.x;
+"""
+    table = parse_text(text, Path("x.sql"))
+    assert (table.refresh, table.kept_since) == ("versions", "silver.period_close")
+    assert table.sentence == "What was believed of a row."
+    always = parse_text(text.replace("-- kept since: silver.period_close\n", ""), Path("x.sql"))
+    assert always.kept_since is None
+
+
 def made(columns: str, select: str = "SELECT 1 AS a", header: str = "-- A row.\n-- refresh: full\n") -> str:
     return f"{header}CREATE TABLE gold.x (\n{columns}\n);\n{select};"
 
@@ -125,6 +146,11 @@ def made(columns: str, select: str = "SELECT 1 AS a", header: str = "-- A row.\n
         (made("a integer -- a", header="-- A.\n-- history: all\n"), 2, "unknown history kind"),
         (made("a integer -- a", header="-- A.\n-- history: corrections\n-- refresh: full\n"), 4, "both a refresh and"),
         (made("a integer -- a", header="-- A.\n-- history: corrections\n"), 3, "has a SELECT"),
+        (
+            made("a integer -- a", header="-- A.\n-- kept since: silver.x\n-- refresh: full\n"),
+            2,
+            "since when it is kept",
+        ),
         (made("a integer -- a", ""), 3, "has no SELECT"),
         (made("a integer -- a", "SELECT 1 AS b"), 6, "does not make a; it makes b, which is not in the table"),
         (made("a integer, -- a\nb text -- b", "SELECT 'b' AS b, 1 AS a"), 7, "output 1 is b where the table has a"),

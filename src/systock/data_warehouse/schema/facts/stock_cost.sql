@@ -14,6 +14,7 @@ CREATE TABLE gold.stock_cost (
                                                     -- of a transit_loss where it was to go
     stock_status           text           NOT NULL, -- sellable, damaged, hold; in_transit of a transit_loss
     occurred_at            timestamptz    NOT NULL, -- when the entry was
+    movement_kind          text,                    -- why the entry was; NULL for counts; transfer_loss of a transit_loss
     transfer_id            text,                    -- whose goods in transit change in value by a transfer: source / transfer_id
     cost_amount            numeric(18, 4),          -- what is added to the stock, in currency_code; NULL = no cost was known
     unit_cost_after_amount numeric(18, 6),          -- per base unit, after all postings of the entry; NULL = not known
