@@ -115,6 +115,7 @@ def dbt(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         "systock_gold", "systock_serve", "systock_snapshot", "systock_meta", "systock_mart",
     ]  # fmt: skip
     assert all(source["description"] for source in document["sources"])
+    assert {source["database"] for source in document["sources"]} == {"{{ var('systock_database', target.database) }}"}
     return {
         f"{source['schema']}.{table['name']}": table for source in document["sources"] for table in source["tables"]
     }

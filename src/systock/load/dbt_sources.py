@@ -25,6 +25,8 @@ SCHEMAS = {
 _HEADER = """# The published warehouse as dbt sources: dbt 1.10.5 or later.
 # Written by `systock export dbt` from the table files; write it anew after a change of these, do not edit it.
 """
+# Where the warehouse is not the database that dbt writes to: vars: {systock_database: …} in dbt_project.yml.
+_DATABASE = "{{ var('systock_database', target.database) }}"
 # Arguments of a build, empty where nothing is built.
 _PRIVATE = ("meta.asked", "meta.capture")
 #: What a snapshot's view shows before the columns of its kind, as snapshot.taken describes them.
@@ -48,6 +50,7 @@ def sources(tables: Iterable[TableFile]) -> dict[str, Any]:
         "sources": [
             {
                 "name": source_name(schema),
+                "database": _DATABASE,
                 "schema": schema,
                 "description": SCHEMAS.get(schema, "Tables of this project's own."),
                 "tables": [_table(table, shown) for table in shown.values() if table.schema == schema],
