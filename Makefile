@@ -39,6 +39,9 @@ check: $(DEV)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint --nocolor src
+	@if docker compose version >/dev/null 2>&1; then \
+	    docker compose config -q && docker compose --profile demo config -q; \
+	else echo "no Docker Compose here: docker-compose.yml is not checked" >&2; fi
 
 bench: $(DEV)
 	@$(BIN)/python -m benchmarks.run
@@ -48,6 +51,8 @@ lock: $(DEV)
 	@$(PIP) install pip-tools
 	@$(BIN)/pip-compile $(LOCK) --upgrade --output-file requirements.lock pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --extra mysql --extra postgres --extra remote --constraint requirements-dev.lock \
+	    --output-file requirements-image.lock pyproject.toml
 
 clean:
 	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

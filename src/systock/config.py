@@ -309,21 +309,31 @@ def _secret(name: str, setting: str, project_dir: Path, problems: list[str]) -> 
         problems.append(f"{setting}: ${{{name}}} is not the name of a secret: letters, digits and underscores")
         return "missing"
     value = os.environ.get(name)
+    path = project_dir / (os.environ.get("SYSTOCK_SECRETS") or SECRETS_FILE)
     if value is None:
-        value = _secrets(project_dir).get(name)
+        value = _secret_file(path, name) if path.is_dir() else _secrets(path).get(name)
     if value is None:
+        how = "as a file of that name" if path.is_dir() else f"as {name}=value"
         given = os.environ.get("SYSTOCK_SECRETS") or SECRETS_FILE
-        problems.append(
-            f"{setting}: the secret ${{{name}}} is neither in the environment nor in {given} (as {name}=value)"
-        )
+        problems.append(f"{setting}: the secret ${{{name}}} is neither in the environment nor in {given} ({how})")
         return "missing"
     return value
 
 
-def _secrets(project_dir: Path) -> dict[str, str]:
+def _secret_file(folder: Path, name: str) -> str | None:
+    """A secret that is a file of its name, as container engines hand them out; the line end behind it is not its own."""
+    path = folder / name
+    try:
+        return path.read_text("utf-8").rstrip("\r\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the secret cannot be read: {type(error).__name__}", where=str(path)) from None
+
+
+def _secrets(path: Path) -> dict[str, str]:
     """The NAME=value lines of the secrets file; messages never show a line of it."""
     given = os.environ.get("SYSTOCK_SECRETS")
-    path = project_dir / (given or SECRETS_FILE)
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:

@@ -418,6 +418,36 @@ class Project:
         with _reading(self._warehouse()) as engine:
             return engine.dicts("SELECT * FROM snapshot.taken ORDER BY snapshot_no DESC, kind")
 
+    def export(
+        self, tables: str | Sequence[str], to: Path | str, form: str = "parquet", progress: Progress | None = None
+    ) -> list[dict[str, Any]]:
+        """Write published tables into files of a folder ("parquet" or "csv"), one each; the table, file, rows and bytes of each.
+
+        tables: names such as "serve.sales_daily", or patterns such as "serve.*".
+        """
+        from systock.data_warehouse.engine.duckdb import connect
+        from systock.load.export import export_tables, matching
+
+        asked, watched, may = [tables] if isinstance(tables, str) else tables, _watched(progress), self.settings.run
+        with connect(
+            self._warehouse(), read_only=True, memory_limit=may.memory_limit or None, threads=may.threads or None
+        ) as engine:
+            found = matching(engine, asked)
+            watched.stage("export", len(found))
+            return export_tables(engine, found, Path(to), form, lambda table: watched.advance(1, table))
+
+    def export_dbt(self, to: Path | str) -> dict[str, Any]:
+        """Write a dbt sources.yml of what is published into a folder: descriptions, types and tests; how many of each."""
+        from systock.load.dbt_sources import sources, write_sources
+
+        document = sources(Definitions(self.path, self.settings).published_files)
+        tables = [table for source in document["sources"] for table in source["tables"]]
+        tests = [of for table in tables for of in (table, *table["columns"])]
+        return {
+            "file": str(write_sources(document, Path(to))), "tables": len(tables),
+            "columns": sum(len(table["columns"]) for table in tables), "tests": sum(len(of.get("data_tests", ())) for of in tests),
+        }  # fmt: skip
+
     def flow(self) -> str:
         """The flow and the graph of tables, as text."""
         from systock.pipeline_manager.pipeline_flow import flow_text

@@ -28,7 +28,7 @@ def test_the_shop_is_served_until_it_is_stopped(tmp_path: Path) -> None:
     path = os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")])
     for again in (False, True):  # the second time the folder holds the chain: it is only served
         server = subprocess.Popen(
-            command,
+            [*command, "--host", "localhost"] if again else command,
             env={**os.environ, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def test_the_shop_is_served_until_it_is_stopped(tmp_path: Path) -> None:
                 line = server.stdout.readline()
                 assert line, told
                 told += line
-            [address] = re.findall(r"http://127\.0\.0\.1:\d+", told)
+            [address] = re.findall(r"http://localhost:\d+" if again else r"http://127\.0\.0\.1:\d+", told)
             body = json.dumps({"user": USER, "password": PASSWORD}).encode()
             with urllib.request.urlopen(urllib.request.Request(f"{address}/login", body), timeout=10) as answer:
                 assert json.load(answer)["token"]

@@ -318,6 +318,30 @@ def test_secrets_file_named_by_the_environment(tmp_path: Path, monkeypatch: pyte
     assert "hunter2" not in str(caught.value)
 
 
+def test_secrets_that_are_files_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker, Podman and Kubernetes hand them out: other files there are no business of ours."""
+    text = MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"'
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv("SYSTOCK_SECRETS", str(folder))
+    assert f"${{SHOP_DB}} is neither in the environment nor in {folder} (as a file of that name)" in refusal(
+        tmp_path, text
+    )
+    (folder / "not a name").write_bytes(b"\xff")
+    (folder / "SHOP_DB").write_text("a=b \n")
+    assert load(tmp_path, text).target.warehouse_file(tmp_path).name == "a=b .duckdb"
+    (folder / "SHOP_DB").write_bytes(b"hunter2\xff")
+    with pytest.raises(SettingsError, match="cannot be read: UnicodeDecodeError") as caught:
+        load(tmp_path, text)
+    assert "hunter2" not in str(caught.value)
+    (folder / "SHOP_DB").unlink()
+    (folder / "SHOP_DB").mkdir()
+    with pytest.raises(SettingsError, match="cannot be read: IsADirectoryError"):
+        load(tmp_path, text)
+    monkeypatch.setenv("SHOP_DB", "environment")
+    assert load(tmp_path, text).target.warehouse_file(tmp_path).name == "environment.duckdb"
+
+
 def test_missing_secret_is_named_with_its_setting(tmp_path: Path) -> None:
     message = refusal(tmp_path, MINIMAL + '[target]\nurl = "duckdb:///${SHOP_DB}.duckdb"')
     assert "target.url: the secret ${SHOP_DB}" in message

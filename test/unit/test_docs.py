@@ -16,7 +16,12 @@ from systock.cli.app import app
 from systock.config import Settings
 
 ROOT = Path(__file__).parents[2]
-FILES = [*ROOT.glob("README.md"), *ROOT.glob("START_HERE.md"), *sorted(ROOT.glob("docs/**/*.md"))]
+FILES = [
+    *ROOT.glob("README.md"),
+    *ROOT.glob("START_HERE.md"),
+    *ROOT.glob("DOCKER_SETUP.md"),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 DOCS = "\n".join(path.read_text("utf-8") for path in FILES)
 
 

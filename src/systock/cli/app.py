@@ -16,6 +16,7 @@ from systock.cli import (
     check,
     demo,
     explain,
+    export,
     flow,
     init,
     notify,
@@ -56,6 +57,7 @@ app.command("check", cls=Command)(check.check)
 app.command("query", cls=Command)(query.query)
 app.command("explain", cls=Command)(explain.explain)
 app.command("rebuild", cls=Command)(rebuild.rebuild)
+app.command("export", cls=Command)(export.export)
 app.command("flow", cls=Command)(flow.flow)
 app.add_typer(snapshot.app, name="snapshot")
 

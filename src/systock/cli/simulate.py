@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from systock.simulator import AnswerKey
     from systock.simulator.shop_api import ShopFaults
 
-PORT = 8765
+HOST, PORT = "127.0.0.1", 8765
 
 DaysOption = Annotated[int, typer.Option("--days", help="Days of trade.")]
 StoresOption = Annotated[int, typer.Option("--stores", help="Stores, beside a warehouse.")]
@@ -37,6 +37,7 @@ def simulate(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Where the shop's API listens; 0: any free port.")
     ] = PORT,
+    host: Annotated[str, typer.Option("--host", help="At which name or address of this machine it listens.")] = HOST,
     shop_faults: Annotated[
         str, typer.Option("--shop-faults", help="What goes wrong at the API: all, none, or names parted by commas.")
     ] = "none",
@@ -56,27 +57,27 @@ def simulate(
 
     wrong = ShopFaults.asked(shop_faults)
     if serve and (directory / FILE_NAME).exists():
-        _serve(directory, wrong, port)
+        _serve(directory, wrong, port, host)
         return
-    port = free_port(port) if serve else port
+    port = free_port(port, host) if serve else port
     with show_progress() as progress:
         key = make_chain(
-            directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=serve, port=port
+            directory, progress, days=days, stores=stores, products=products, seed=seed, faults=faults, live=serve, port=port, host=host
         )  # fmt: skip
     for table in key.tables:
         typer.echo(f"{table.table}: {counted(table.lines, 'line')} in {counted(table.files_landed, 'file')}")
     typer.echo(f"Faults put in: {len(key.faults):,}. The right answers are in {directory / 'answer_key.json'}.")
     typer.echo(f"Next: systock run --project {directory}")
     if serve:
-        _serve(directory, wrong, port)
+        _serve(directory, wrong, port, host)
 
 
-def _serve(directory: Path, faults: ShopFaults, port: int) -> None:
+def _serve(directory: Path, faults: ShopFaults, port: int, host: str) -> None:
     from threading import Event
 
     from systock.simulator.shop_api import PASSWORD, USER, ShopApi
 
-    with ShopApi(directory, faults, port).serving() as api:
+    with ShopApi(directory, faults, port, host).serving() as api:
         typer.echo(f"The web shop answers at {api.base_url} (user {USER!r}, password {PASSWORD!r}) until Ctrl-C.")
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
@@ -94,6 +95,7 @@ def make_chain(
     faults: str,
     live: bool = False,
     port: int = PORT,
+    host: str = HOST,
 ) -> AnswerKey:
     """Write the source files and the answer key, and the settings and mappings where there are none."""
     from systock.config import SETTINGS_FILE
@@ -104,7 +106,7 @@ def make_chain(
         directory, seed=seed, days=days, stores=stores, products=products, faults=faults, live=live, progress=tell
     )
     if not (directory / SETTINGS_FILE).exists():
-        write_project(directory, f"http://127.0.0.1:{port}" if live else None)
+        write_project(directory, f"http://{host}:{port}" if live else None)
     return key
 
 

@@ -72,6 +72,11 @@ class Definitions:
         models = self.project_dir / "models"
         return load_folder(SCHEMA, *([models] if models.is_dir() else []))
 
+    @property
+    def published_files(self) -> list[TableFile]:
+        """The table files of everything that is published above silver, questions with arguments included."""
+        return list(self._all_tables.values())
+
     @cached_property
     def meta_tables(self) -> dict[str, TableFile]:
         """The tables that the build itself fills."""

@@ -1,4 +1,4 @@
-"""The web shop's API: a real HTTP server on loopback, with pages, a login, a rate limit, and faults where they are asked for.
+"""The web shop's API: a real HTTP server, with pages, a login, a rate limit, and faults where they are asked for.
 
     POST /login                {"user": …, "password": …} -> {"token": …, "expires_in": seconds}
     GET  /orders?page=2        {"data": [...], "page": 2, "pages": 7, "total": 312}; past the end: 200 and no records
@@ -30,6 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 from systock.errors import UsageError
 from systock.simulator.shop_data import ENDPOINTS, FILE_NAME
 
+LOOPBACK = "127.0.0.1"
 USER, PASSWORD = "systock", "open sesame"
 _PAGE, _LARGEST_PAGE = 100, 250
 _TOKEN_LIVES = 3600
@@ -64,22 +65,25 @@ class ShopFaults:
         return cls(**{name: getattr(usual, name) for name in given})
 
 
-def free_port(wanted: int) -> int:
-    """The port that is wanted, else one that is free."""
+def free_port(wanted: int, host: str = LOOPBACK) -> int:
+    """The port that is wanted, else one that is free; UsageError where the host is none of this machine's."""
     for port in (wanted, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
             return int(probe.getsockname()[1])
-    raise UsageError("no port of this machine can be used", todo="Close what listens on them.")
+    raise UsageError(
+        f"no port of {host} can be used",
+        todo="Close what listens on them, or name an address of this machine with --host.",
+    )
 
 
 class ShopApi(ThreadingHTTPServer):
-    """The server; `base_url` says where it listens. Port 0: any that is free."""
+    """The server; `base_url` says where it listens. Port 0: any that is free. host: a name or address of this machine."""
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, faults: ShopFaults, port: int = 0) -> None:
+    def __init__(self, folder: Path, faults: ShopFaults, port: int = 0, host: str = LOOPBACK) -> None:
         try:
             self.records: dict[str, list[dict[str, Any]]] = json.loads((folder / FILE_NAME).read_text("utf-8"))
         except FileNotFoundError:
@@ -88,21 +92,21 @@ class ShopApi(ThreadingHTTPServer):
                 where=str(folder / FILE_NAME),
                 todo="Make one with 'systock simulate DIR --serve', or name its folder.",
             ) from None
-        self.faults = faults
+        self.faults, self._host = faults, host
         self.given: Counter[str] = Counter()  # faults so far
         self._lock, self._requests, self._limited_until = threading.Lock(), 0, 0.0
         self._tokens: dict[str, tuple[float, bool]] = {}  # token -> until when it holds, and whether it was used
         try:
-            super().__init__(("127.0.0.1", port), _Answer)
+            super().__init__((host, port), _Answer)
         except OSError as error:
             raise UsageError(
-                f"port {port} of this machine cannot be used: {error.strerror}", todo="Name another with --port."
+                f"port {port} of {host} cannot be used: {error.strerror}", todo="Name others with --port and --host."
             ) from error
 
     @property
     def base_url(self) -> str:
         """Where it is to be asked."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self._host}:{self.server_address[1]}"
 
     @contextmanager
     def serving(self) -> Iterator[ShopApi]:

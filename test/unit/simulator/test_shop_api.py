@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from systock.errors import UsageError
-from systock.simulator.shop_api import PASSWORD, USER, ShopApi, ShopFaults
+from systock.simulator.shop_api import PASSWORD, USER, ShopApi, ShopFaults, free_port
 from systock.simulator.shop_data import ENDPOINTS, FILE_NAME
 
 COUNT = 23
@@ -167,3 +167,11 @@ def test_a_port_in_use_and_a_folder_without_a_shop(shop: Callable[..., ShopApi],
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no chain with a web shop"):
         ShopApi(tmp_path / "empty", ShopFaults())
+
+
+def test_a_host_that_is_none_of_this_machines_is_told(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(json.dumps(dict.fromkeys(ENDPOINTS, RECORDS)))
+    for ask in (lambda: ShopApi(tmp_path, ShopFaults(), 0, "192.0.2.1"), lambda: free_port(0, "192.0.2.1")):
+        with pytest.raises(UsageError, match=r"of 192\.0\.2\.1 can") as told:
+            ask()
+        assert "--host" in str(told.value.todo)
