@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryError, Transactional
-from systock.data_warehouse.function_arguments import with_arguments
+from systock.data_warehouse.function_arguments import arguments_of, with_arguments
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.errors import BusyError, IntegrityError, NotWritable, StorageError, SystockError
 
@@ -203,10 +203,9 @@ class DuckDBEngine(Transactional):
 
     def create_function_sql(self, table: TableFile) -> list[str]:
         """Statements that make (or replace) the table macro of a `refresh: function` file, with the types it states."""
-        arguments, select = with_arguments(table)
         return [
             f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
-            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments)}) AS TABLE {self._typed(table, select)}",
+            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments_of(table))}) AS TABLE {self._typed(table, with_arguments(table))}",
             f"COMMENT ON MACRO TABLE {_table(table)} IS {_text(table.sentence)}",
         ]
 
