@@ -11,7 +11,8 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
 
-from systock.data_warehouse.macros import MACROS, Call, Macro
+from systock.data_warehouse.macro import Call, Macro
+from systock.data_warehouse.macros import MACROS
 from systock.errors import DefinitionError
 
 DIALECTS = ("duckdb", "postgres")
