@@ -17,9 +17,6 @@ from systock import Project
 from systock.data_warehouse.content_hash import content_hash_sql
 from systock.pipeline_manager.definitions import Definitions
 
-#: A password that would be seen if it were shown.
-SECRET = "hunter2 '@:/%é"
-
 
 def sale_rows(day: int, count: int, product: str = "P{}") -> list[tuple[str, ...]]:
     """Sales of a day in March 2024: `count` lines of three products."""

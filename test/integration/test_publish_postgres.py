@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from published import Shop, deliver_day, first_day, sale_rows, shop_on
-from servers import postgres
+from published import Shop, deliver_day, sale_rows
 from small_chain import deliver
 from systock.data_warehouse import touched_log
 from systock.errors import TargetError
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from postgres(tmp_path_factory.mktemp("server"))
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return first_day(tmp_path_factory.mktemp("base") / "shop")
-
-
-@pytest.fixture
-def shop(address: str, base: Path, tmp_path: Path) -> Iterator[Shop]:
-    with shop_on(address, base, tmp_path) as made:
-        made.project.target_init()
-        yield made
+pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 
 def test_first_load_then_only_what_a_day_touches(shop: Shop) -> None:

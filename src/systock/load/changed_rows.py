@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.touched_log import TouchedLog
-from systock.load.copy_rows import CopiedColumn
 from systock.load.target_schema import TargetTable
-
-#: Stands for the character NUL, which PostgreSQL's text can't hold.
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +23,15 @@ class BuildFile:
     commit_no: int
     known_at: str | None
     definition_hash: str
+
+    def has_published(self, since: Since) -> bool:
+        """Is that one of the generations that led to this one? Where a project was put back from a copy it need not be."""
+        instant = f"TIMESTAMPTZ '{since.known_at}'"
+        return bool(
+            self.engine.rows(
+                f"SELECT 1 FROM meta.generation WHERE generation = {since.generation} AND commit_no = {since.commit_no} AND known_at = {instant}"
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -86,23 +90,6 @@ def changed_since(build: BuildFile, table: TargetTable, since: Since | None) -> 
         case "instant":
             return Changed(f"{_select(table)} WHERE {_quoted(table.grows_by)} > {instant}")
     return whole
-
-
-def without_nul(columns: Sequence[CopiedColumn], query: str) -> str:
-    """The rows of a query with the character NUL replaced in every text."""
-    cleaned = ", ".join(
-        f"replace({_quoted(column.name)}, chr(0), '{REPLACEMENT}') AS {_quoted(column.name)}"
-        if column.type == "text"
-        else _quoted(column.name)
-        for column in columns
-    )
-    return f"SELECT {cleaned} FROM ({query})"
-
-
-def nul_count(build: BuildFile, columns: Sequence[CopiedColumn], query: str) -> int:
-    """How many rows of a query hold the character NUL in some text."""
-    held = " OR ".join(f"contains({_quoted(c.name)}, chr(0))" for c in columns if c.type == "text") or "FALSE"
-    return int(build.engine.rows(f"SELECT count(*) FROM ({query}) WHERE {held}")[0][0])
 
 
 def _select(table: TargetTable) -> str:

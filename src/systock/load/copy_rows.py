@@ -40,14 +40,15 @@ def copy_rows(
     carried = tuple(columns)
     selected = ", ".join(f"{_carried_sql(column)} AS {_quoted(column.name)}" for column in carried)
     into = ", ".join(_quoted(column.target) for column in carried)
-    rows = engine.batches(f"SELECT {selected} FROM ({query}) AS rows", _ROWS_PER_BATCH)
-    if connection.info.parameter_status("client_encoding") != "UTF8":  # what the encoder writes
-        connection.execute("SET client_encoding TO 'UTF8'")
     copied = 0
-    with connection.cursor().copy(f"COPY {table} ({into}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
-        for part, count in _encoded(rows):
-            copy.write(part)
-            copied += count
+    # Closed in any case: an answer that is not read to its end keeps the file open for as long as an error quotes it.
+    with engine.batches(f"SELECT {selected} FROM ({query}) AS rows", _ROWS_PER_BATCH) as rows:
+        if connection.info.parameter_status("client_encoding") != "UTF8":  # what the encoder writes
+            connection.execute("SET client_encoding TO 'UTF8'")
+        with connection.cursor().copy(f"COPY {table} ({into}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
+            for part, count in _encoded(rows):
+                copy.write(part)
+                copied += count
     return copied
 
 

@@ -69,12 +69,14 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
         return Plan("compare", "all rows were asked for", had, None, changes)
     if had.build_id != build.build_id:
         return Plan("compare", "the warehouse was built anew since", had, None, changes)
-    if had.generation == build.generation:
+    if had.generation == build.generation and had.known_at == build.known_at:
         return Plan("nothing", "it is up to date", had, None, changes)
     logged = build.log.since()
     if logged is None or logged > had.generation or had.known_at is None:
         return Plan("compare", f"generation {had.generation} is older than what is kept of changes", had, None, changes)
     since = Since(had.generation, had.commit_no, had.known_at)
+    if not build.has_published(since):
+        return Plan("compare", f"its generation {had.generation} is none of those known here", had, None, changes)
     return Plan("changes", f"from generation {had.generation} on", had, since, changes)
 
 

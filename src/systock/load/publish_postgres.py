@@ -88,7 +88,6 @@ def _publish(
         build.definition_hash, published_at="",
     )  # fmt: skip
     target_state.write_state(session, state)
-    brought.warnings += writer.warnings
 
 
 def _write_changes(

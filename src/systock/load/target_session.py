@@ -117,12 +117,6 @@ class TargetSession:
                 self.execute("SELECT set_config(%s, %s, true)", (name, value))
             yield
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """What fails inside does not end the transaction around it."""
-        with self.connection.transaction():
-            yield
-
     def become(self, role: str) -> None:
         """Go on with the rights of a role, until the transaction ends or another is taken.
 

@@ -87,7 +87,11 @@ def trigger_sql(table: str, name: str) -> list[str]:
 
 def is_initialised(session: TargetSession) -> bool:
     """Was `systock target init` run here?"""
-    return bool(session.rows("SELECT to_regclass('systock.target') IS NOT NULL")[0][0])
+    found = session.rows(
+        """SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'systock' AND c.relname = 'target'"""
+    )
+    return bool(found)
 
 
 def strangers(session: TargetSession, schemas: Sequence[str]) -> list[str]:
@@ -97,8 +101,11 @@ def strangers(session: TargetSession, schemas: Sequence[str]) -> list[str]:
         f"""SELECT format('%%s.%%s', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
             AND format('%%s.%%s', n.nspname, c.relname) NOT IN (SELECT coalesce(name, '') FROM ({known}) AS known (name))
+        UNION ALL
+        SELECT format('%%s (a schema of %%s)', n.nspname, CAST(n.nspowner AS regrole)) FROM pg_namespace AS n
+        WHERE n.nspname = ANY(%s) AND n.nspowner IS DISTINCT FROM to_regrole(%s)
         ORDER BY 1 LIMIT 5""",
-        (list(schemas),),
+        (list(schemas), list(schemas), OWNER),
     )
     return [name for (name,) in found]
 
@@ -108,7 +115,7 @@ def check_ours(session: TargetSession, schemas: Sequence[str]) -> None:
     found = strangers(session, schemas)
     if found:
         raise TargetError(
-            f"the database has tables that are not SyStock's, where its own would be: {', '.join(found)}",
+            f"the database has things that are not SyStock's, where its own would be: {', '.join(found)}",
             where=session.where, state="Nothing was changed there.",
             todo="Name another database in url under [target], or move them away: ALTER TABLE … SET SCHEMA …;",
         )  # fmt: skip

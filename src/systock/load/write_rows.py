@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from systock.errors import TargetError
-from systock.load.changed_rows import BuildFile, Changed, nul_count, without_nul
+from systock.load.changed_rows import BuildFile, Changed
 from systock.load.copy_rows import CopiedColumn, copy_rows
 from systock.load.target_schema import TargetTable
 from systock.load.target_session import TargetSession, quoted
@@ -28,12 +28,11 @@ class Staged:
 
 
 class Writer:
-    """Writes one generation, inside one transaction. warnings: what could not be written as it is."""
+    """Writes one generation, inside one transaction."""
 
     def __init__(self, session: TargetSession, build: BuildFile) -> None:
         self._session, self._build = session, build
         self._staged = 0
-        self.warnings: list[str] = []
 
     def load(self, table: TargetTable) -> int:
         """Copy all rows of a table into the empty one on the server; their number."""
@@ -104,19 +103,16 @@ class Writer:
             staged.written = self._session.execute(f"INSERT INTO {there(staged.table)} {now}")
 
     def _copy(self, table: TargetTable, into: str, columns: Sequence[CopiedColumn], query: str) -> int:
-        """COPY the rows of a query of the build file; where a text holds NUL, which the server's can't, a mark in its place."""
         try:
-            with self._session.savepoint(), self._session.errors():
+            with self._session.errors():
                 return copy_rows(self._build.engine, query, columns, self._session.connection, into)
         except TargetError as error:
-            if error.sqlstate != _NO_SUCH_CHARACTER:
-                raise
-        rows = nul_count(self._build, columns, query)
-        self.warnings.append(
-            f"{table.qualified}: {rows} rows hold the character NUL in a text, which PostgreSQL can't: there U+FFFD stands for it"
-        )
-        with self._session.errors():
-            return copy_rows(self._build.engine, without_nul(columns, query), columns, self._session.connection, into)
+            if error.sqlstate == _NO_SUCH_CHARACTER:
+                error.what = (
+                    f"a text of {table.qualified} holds the character NUL, which PostgreSQL can't: {error.what}"
+                )
+                error.todo = "Leave it out in the mapping or model that makes it, then run again."
+            raise
 
 
 def there(table: TargetTable) -> str:
