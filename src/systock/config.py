@@ -65,13 +65,32 @@ class ProjectSettings(Section):
 
 
 class TargetSettings(Section):
-    """[target]: where a generation is published."""
+    """[target]: where a generation is published: always to a file, and to a server where `url` is one."""
 
     url: Annotated[SecretStr, AfterValidator(values.target_url)] = SecretStr("duckdb:///warehouse.duckdb")
+    file: Annotated[str, AfterValidator(values.published_file)] | None = None
+    timeout: Duration = timedelta(seconds=30)
+
+    @field_validator("file")
+    @classmethod
+    def _beside_a_server(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "url" in info.data and not _is_server(info.data["url"]):
+            raise ValueError(f"{value!r} stands beside a url that is a file itself: leave one of the two out")
+        return value
+
+    @property
+    def server(self) -> str | None:
+        """The address of the server that each generation is brought to; it holds secrets."""
+        return self.url.get_secret_value() if _is_server(self.url) else None
 
     def warehouse_file(self, project_dir: Path) -> Path:
         """The published DuckDB file; a relative one lies in the project."""
-        return project_dir / self.url.get_secret_value().removeprefix("duckdb:///")
+        at_url = "warehouse.duckdb" if self.server else self.url.get_secret_value().removeprefix("duckdb:///")
+        return project_dir / (self.file or at_url)
+
+
+def _is_server(url: SecretStr) -> bool:
+    return not url.get_secret_value().startswith("duckdb:")
 
 
 class RunSettings(Section):

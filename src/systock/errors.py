@@ -62,6 +62,17 @@ class NotWritable(StorageError):
     transient = False
 
 
+class TargetError(SystockError):
+    """The server that a generation is brought to refused, or can't be reached. `sqlstate` is the server's code, if it gave one.
+
+    The last generation that it had stays in place.
+    """
+
+    def __init__(self, what: str, *, sqlstate: str = "", transient: bool = False, **more: str | None) -> None:
+        super().__init__(what, **more)
+        self.sqlstate, self.transient = sqlstate, transient
+
+
 class CheckFailed(SystockError):
     """A check on what would have been published failed: the last generation stays in place."""
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from systock.config import load_settings
 from systock.errors import DefinitionError, UsageError
+from systock.pipeline_manager import publish_target
 from systock.pipeline_manager.attended_run import attended_run
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import extent_of
@@ -447,6 +448,25 @@ class Project:
             "file": str(write_sources(document, Path(to))), "tables": len(tables),
             "columns": sum(len(table["columns"]) for table in tables), "tests": sum(len(of.get("data_tests", ())) for of in tests),
         }  # fmt: skip
+
+    def target_init(self) -> list[dict[str, str]]:
+        """Make the server of the settings a target: roles and schemas, each with what it is for. Safe to repeat."""
+        return publish_target.init_target(self._place, Definitions(self.path, self.settings))
+
+    def target_init_sql(self) -> str:
+        """The statements that target_init runs."""
+        return publish_target.init_text(self._place, Definitions(self.path, self.settings))
+
+    def target_status(self) -> dict[str, Any]:
+        """The generation of the server and of what is published here, what a run would do there, what was changed by hand."""
+        with project_lock(self._place.state_dir, "systock target status"):
+            return publish_target.target_status(self._place, Definitions(self.path, self.settings))
+
+    def target_sync(self, full: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+        """Bring the server to what is published here; full: comparing every row, whoever published what it has."""
+        definitions = Definitions(self.path, self.settings)
+        with project_lock(self._place.state_dir, "systock target sync"):
+            return publish_target.sync_target(self._place, definitions, _watched(progress), full=full)
 
     def flow(self) -> str:
         """The flow and the graph of tables, as text."""

@@ -224,11 +224,21 @@ def memory_size(value: str) -> str:
 def target_url(value: SecretStr) -> SecretStr:
     """Where a generation is published."""
     # No message here: it could show an expanded secret. The translation below shows the text of the file.
-    match = re.fullmatch(r"duckdb:///(.+)", value.get_secret_value())
-    if not match or match[1].endswith("/") or any(ord(letter) < 32 for letter in match[1]):
+    text = value.get_secret_value()
+    match = re.fullmatch(r"duckdb:///(.+)", text)
+    is_file = match and not match[1].endswith("/") and not any(ord(letter) < 32 for letter in match[1])
+    if not is_file and not re.fullmatch(r"postgresql://[^\s]+", text):
         raise ValueError(
-            "is not a target: 'duckdb:///<file>', relative to the project, or 'duckdb:////<absolute file>'"
+            "is not a target: 'duckdb:///<file>', relative to the project, 'duckdb:////<absolute file>' or "
+            "'postgresql://user:${PASSWORD}@host:5432/database'"
         )
+    return value
+
+
+def published_file(value: str) -> str:
+    """The published DuckDB file beside a server."""
+    if not value or value.endswith("/") or any(ord(letter) < 32 for letter in value):
+        raise ValueError(f"{value!r} is not a file: give one relative to the project, such as 'warehouse.duckdb'")
     return value
 
 

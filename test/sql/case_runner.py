@@ -1,5 +1,6 @@
 """Running a case: the given rows go into real tables, what is asked for is computed by the tables' own SELECTs, and the
-rows that come out are compared. What is computed must also keep its table's own constraints.
+rows that come out are compared. What is computed must also keep its table's own constraints. So on DuckDB, and then on PostgreSQL,
+where only what a kernel makes is taken from there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -52,10 +54,10 @@ def table_files() -> dict[str, TableFile]:
 
 
 @cache
-def _select(name: str) -> str:
+def _select(name: str, dialect: str = "duckdb") -> str:
     select = table_files()[name].select
     assert select is not None, f"{name} has no SELECT"
-    return compile_sql(select)
+    return compile_sql(select, dialect)
 
 
 @cache
@@ -78,22 +80,29 @@ def _columns(name: str) -> dict[str, tuple[str, str | None]]:
     return columns
 
 
-def run_case(case: Case) -> None:
-    """Run a case; CaseFailed says which rows are missing and which are too many."""
+def run_case(case: Case, postgres: Any = None) -> None:
+    """Run a case; CaseFailed says which rows are missing and which are too many. postgres: a connection to a database made by `prepare`."""
     given = {rows.table for rows in case.given}
 
-    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+    def fill(connection: Any, dialect: str = "duckdb") -> None:
         for name in sorted(given):
             create(connection, name)
         for rows in case.given:
-            _insert(connection, rows)
+            _insert(connection, rows, dialect)
         if "meta.project" not in given:
             connection.execute("INSERT INTO meta.project DEFAULT VALUES")
 
     with computed_tables((rows.table for rows in case.expected), fill, given) as connection:
-        failures = [failure for rows in case.expected for failure in _differences(connection, rows)]
+        _compare(connection, case)
+        if postgres is not None:
+            with _computed_there(postgres, connection, case, fill):
+                _compare(postgres, case, "postgres")
+
+
+def _compare(connection: Any, case: Case, dialect: str = "duckdb") -> None:
+    failures = [failure for rows in case.expected for failure in _differences(connection, rows, dialect)]
     if failures:
-        raise CaseFailed("\n".join([case.rule, *failures]))
+        raise CaseFailed("\n".join([f"{case.rule} (on {dialect})", *failures]))
 
 
 @contextmanager
@@ -103,15 +112,45 @@ def computed_tables(
     """A database with the tables asked for, computed from what `fill` puts in; those that are `given` are left alone."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET threads = 1; SET disabled_optimizers = 'common_subexpressions'")
-        for schema in {table.schema for table in table_files().values()}:
-            connection.execute(f"CREATE SCHEMA {schema}")
-        for name in (name for name, table in table_files().items() if table.select is None):
-            create(connection, name)
+        prepare(connection)
         fill(connection)
-        broken = [rule for name in _to_compute(asked, given) for rule in _compute(connection, table_files()[name])]
-        if broken:
-            raise CaseFailed("\n".join(broken))
+        _must_hold(rule for name in _to_compute(asked, given) for rule in _compute(connection, table_files()[name]))
         yield connection
+
+
+@contextmanager
+def _computed_there(
+    postgres: Any, connection: duckdb.DuckDBPyConnection, case: Case, fill: Callable[[Any, str], None]
+) -> Iterator[None]:
+    """The same on PostgreSQL, undone at the end."""
+    try:
+        fill(postgres, "postgres")
+        given = {rows.table for rows in case.given}
+        for name in _to_compute((rows.table for rows in case.expected), given):
+            table = table_files()[name]
+            if table.refresh == "kernel":
+                create(postgres, name)
+                marks = ", ".join(["%s"] * len(table.columns))
+                rows = DuckDBEngine(connection, None).rows(f"SELECT * FROM {name}")
+                postgres.cursor().executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+            else:
+                _must_hold(_compute(postgres, table, "postgres"))
+        yield
+    finally:
+        postgres.rollback()
+
+
+def prepare(connection: Any) -> None:
+    """The schemas, and an empty table for each that has no SELECT."""
+    for schema in sorted({table.schema for table in table_files().values()}):
+        connection.execute(f"CREATE SCHEMA {schema}")
+    for name in (name for name, table in table_files().items() if table.select is None):
+        create(connection, name)
+
+
+def _must_hold(broken: Iterable[str]) -> None:
+    if found := list(broken):
+        raise CaseFailed("\n".join(found))
 
 
 def _to_compute(asked: Iterable[str], given: Collection[str]) -> list[str]:
@@ -133,7 +172,7 @@ def _to_compute(asked: Iterable[str], given: Collection[str]) -> list[str]:
     return list(done)
 
 
-def create(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def create(connection: Any, name: str) -> None:
     """An empty table of this name, all of whose columns may be left out."""
     columns = [
         f'"{column}" {type_}' + (f" DEFAULT {default}" if default is not None else "")
@@ -142,14 +181,14 @@ def create(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(columns)})")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, rows: Rows) -> None:
+def _insert(connection: Any, rows: Rows, dialect: str) -> None:
     types = _typed(rows)
     names = ", ".join(f'"{column}"' for column in rows.columns)
     for row in rows.rows:
-        connection.execute(f"INSERT INTO {rows.table} ({names}) SELECT {_values(row, types)}")
+        connection.execute(f"INSERT INTO {rows.table} ({names}) SELECT {_values(row, types, dialect)}")
 
 
-def _compute(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[str]:
+def _compute(connection: Any, table: TableFile, dialect: str = "duckdb") -> list[str]:
     """Fill the table from its SELECT, in its own types; what breaks its constraints is returned."""
     columns = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns)
     kind = "VIEW" if table.refresh == "view" else "TABLE"
@@ -158,47 +197,51 @@ def _compute(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[st
         if values_stock(engine := DuckDBEngine(connection, None)):
             run_kernel(engine, table.qualified, _select(table.qualified), table.qualified)
     else:
-        connection.execute(f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({_select(table.qualified)})")
+        connection.execute(
+            f"CREATE {kind} {table.qualified} AS SELECT {columns} FROM ({_select(table.qualified, dialect)}) AS made"
+        )
     broken = {f"{column.name} is NULL": f'"{column.name}" IS NULL' for column in table.columns if not column.nullable}
     for check in table.checks:
-        broken[f"CHECK {check.text}"] = f"NOT ({compile_sql(check.expression)})"
+        broken[f"CHECK {check.text}"] = f"NOT ({compile_sql(check.expression, dialect)})"
     for reference in table.references:
         broken[f"{reference.column} is not in {reference.table}"] = (
             f'"{reference.column}" IS NOT NULL AND "{reference.column}" NOT IN '
             f'(SELECT "{reference.target_column}" FROM {reference.table})'
         )
+    of_rows = f"SELECT * FROM {table.qualified} WHERE "
     found = [
         f"{table.qualified}: {rule}: {row}"
-        for rule, condition in broken.items()
-        for row in _rows(connection, f"SELECT * FROM {table.qualified} WHERE {condition} LIMIT 3")
+        # one question for all of them, and each on its own only where something is broken
+        for rule, condition in (broken.items() if _rows(connection, of_rows + " OR ".join(broken.values())) else ())
+        for row in _rows(connection, f"{of_rows}{condition} LIMIT 3")
     ]
     key = ", ".join(f'"{column}"' for column in table.primary_key)
     doubles = _rows(connection, f"SELECT {key} FROM {table.qualified} GROUP BY {key} HAVING count(*) > 1")
     return found + [f"{table.qualified}: the key {row} comes twice" for row in doubles]
 
 
-def _differences(connection: duckdb.DuckDBPyConnection, rows: Rows) -> list[str]:
+def _differences(connection: Any, rows: Rows, dialect: str) -> list[str]:
     types = _typed(rows)
     names = ", ".join(f'"{column}"' for column in rows.columns)
-    where = f" WHERE {_fragment(rows.where)}" if rows.where else ""
+    where = f" WHERE {_fragment(rows.where, dialect)}" if rows.where else ""
     got = f"SELECT {names} FROM {rows.table}{where}"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE expected AS {got} LIMIT 0")
+    connection.execute("DROP TABLE IF EXISTS expected")
+    connection.execute(f"CREATE TEMP TABLE expected AS {got} LIMIT 0")
     for row in rows.rows:
-        connection.execute(f"INSERT INTO expected SELECT {_values(row, types)}")
+        connection.execute(f"INSERT INTO expected SELECT {_values(row, types, dialect)}")
     found = []
     for said, sql in (
         ("missing", f"SELECT * FROM expected EXCEPT ALL {got}"),
         ("too many", f"{got} EXCEPT ALL SELECT * FROM expected"),
     ):
-        found += [f"{rows.table} (line {rows.line}) {said}: {row}" for row in _rows(connection, f"{sql} ORDER BY ALL")]
+        found += [f"{rows.table} (line {rows.line}) {said}: {row}" for row in _rows(connection, sql)]
     return found
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+def _rows(connection: Any, sql: str) -> list[str]:
     """The rows of a query as texts, column by column."""
-    return [
-        str(row) for (row,) in connection.execute(f"SELECT CAST(found AS VARCHAR) FROM ({sql}) AS found").fetchall()
-    ]
+    rows = connection.execute(f"SELECT CAST(found AS VARCHAR) FROM ({sql}) AS found").fetchall()
+    return sorted(str(row) for (row,) in rows)
 
 
 def _typed(rows: Rows) -> list[str]:
@@ -209,17 +252,17 @@ def _typed(rows: Rows) -> list[str]:
     return [known[column][0] for column in rows.columns]
 
 
-def _values(row: tuple[str | None, ...], types: list[str]) -> str:
-    return ", ".join(f"CAST({_value(cell)} AS {type_})" for cell, type_ in zip(row, types, strict=True))
+def _values(row: tuple[str | None, ...], types: list[str], dialect: str) -> str:
+    return ", ".join(f"CAST({_value(cell, dialect)} AS {type_})" for cell, type_ in zip(row, types, strict=True))
 
 
-def _value(cell: str | None) -> str:
+def _value(cell: str | None, dialect: str) -> str:
     if cell is None:
         return "NULL"
     if cell.startswith("="):
-        return f"({_fragment(cell[1:])})"
+        return f"({_fragment(cell[1:], dialect)})"
     return "'" + cell.replace("'", "''") + "'"
 
 
-def _fragment(sql: str) -> str:
-    return compile_text(f"SELECT {sql.strip()}").removeprefix("SELECT ")
+def _fragment(sql: str, dialect: str) -> str:
+    return compile_text(f"SELECT {sql.strip()}", dialect).removeprefix("SELECT ")

@@ -1,21 +1,39 @@
-"""Every case beside this file, and that each stored table and view has some."""
+"""Every case beside this file, on DuckDB and on PostgreSQL; and that each stored table and view has some."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sql.case_file import read_case
-from sql.case_runner import CaseFailed, run_case, table_files
+from sql.case_runner import CaseFailed, prepare, run_case, table_files
+
+from ..servers import Server, postgres
 
 FOLDER = Path(__file__).parent
 CASES = sorted(FOLDER.glob("*/*.case"))
 
 
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A database on PostgreSQL, in a session whose time zone may change no row."""
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+    for address in postgres(tmp_path_factory.mktemp("server")):
+        server = Server("postgres", address, Path())
+        with psycopg.connect(server.url) as opened:
+            opened.execute("SET timezone = 'America/New_York'")
+            prepare(opened)
+            opened.commit()
+            yield opened
+        server.close()
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_case(path: Path) -> None:
-    run_case(read_case(path))
+def test_case(path: Path, connection: Any) -> None:
+    run_case(read_case(path), connection)
 
 
 def test_every_table_has_cases() -> None:

@@ -29,6 +29,7 @@ from systock.cli import (
     simulate,
     snapshot,
     status,
+    target,
 )
 from systock.cli.common import Command
 from systock.errors import SystockError
@@ -60,9 +61,10 @@ app.command("rebuild", cls=Command)(rebuild.rebuild)
 app.command("export", cls=Command)(export.export)
 app.command("flow", cls=Command)(flow.flow)
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(target.app, name="target")
 
 # Commands that write: what a reader sees after they were stopped is worth a sentence.
-_WRITING = {"run", "rebuild", "demo", "retry", "take"}
+_WRITING = {"run", "rebuild", "demo", "retry", "take", "sync"}
 
 
 def _version(value: bool) -> None:

@@ -32,6 +32,7 @@ def summary_text(summary: RunSummary, project: Project) -> str:
     parts.append(("Not read", [_refused(row) for row in summary.rejected] + [_in_vain(row) for row in summary.failed]))
     parts.append(("Unusual", _some_of([cell_text(text) for text in summary.unusual])))
     parts.append(("Not as before", _some_of([_drifted(row) for row in summary.drift])))
+    parts.append(("Server", [_sent(summary.target)] if summary.target else []))
     parts.append(("Take note", [cell_text(text) for text in summary.warnings]))
     if summary.status == "dry run":
         parts.append(("Would refresh", [f"{row['table']}: {row['refresh']}" for row in summary.tables]))
@@ -107,6 +108,17 @@ def _became(rows: Sequence[Row]) -> str:
     )
     said = [f"{_sum(rows, name):,} {text}" for name, text in words if _sum(rows, name)]
     return f"{counted(_sum(rows, 'lines'), 'line')}: {', '.join(said)}" if said else "nothing"
+
+
+def _sent(target: Row) -> str:
+    """What was done on the server, or would be."""
+    if "would" in target:
+        return cell_text(target["would"])
+    if target["how"] == "nothing":
+        return cell_text(f"{target['where']} has generation {target['generation']} already")
+    written, removed = _sum(target["tables"], "written"), _sum(target["tables"], "removed")
+    rows = f"{counted(written, 'row')} written, {removed:,} removed"
+    return cell_text(f"{target['where']} has generation {target['generation']}: {rows} ({target['why']})")
 
 
 def _freshness(status: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "double precision": "trim(to_char({0} + 0, '9.99999999EEEE'))",
     },
 }
+_WITHOUT_ZERO = r"regexp_replace(CAST({0} AS text), '^(-?)0', '\1')"
 _SUMS = {
     "duckdb": "CAST(coalesce(sum(CAST('0x' || substr(md5({0}), 1, 15) AS BIGINT)), 0) AS VARCHAR)",
     "postgres": "CAST(coalesce(sum(CAST(CAST('x' || substr(md5({0}), 1, 15) AS bit(60)) AS bigint)), 0) AS text)",
@@ -67,6 +68,8 @@ def row_text_sql(columns: Sequence[tuple[str, str]], dialect: str = "duckdb") ->
             parts.append(f"length({column}), ':', {column}")
             continue
         template = _TEXTS[dialect].get(type_.partition("(")[0])
+        if dialect == "postgres" and _has_no_whole_digits(type_):
+            template = _WITHOUT_ZERO
         if template is None:
             raise DefinitionError(
                 f"the content hash knows no type {type_!r} (column {name})",
@@ -75,6 +78,12 @@ def row_text_sql(columns: Sequence[tuple[str, str]], dialect: str = "duckdb") ->
         parts.append(f"{template.format(column)}, ';'")
     # concat() takes NULL as '' on DuckDB and PostgreSQL.
     return f"concat({', '.join(parts)})" if parts else "''"
+
+
+def _has_no_whole_digits(type_: str) -> bool:
+    """Is it a number all of whose digits are decimals, numeric(p, p)? DuckDB writes .5 then, where PostgreSQL writes 0.5."""
+    precision, _, scale = type_.removeprefix("numeric(").rstrip(")").partition(", ")
+    return precision == scale
 
 
 def content_hash_sql(qualified: str, columns: Sequence[tuple[str, str]], dialect: str = "duckdb") -> str:

@@ -9,89 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from systock.data_warehouse.macro import Builder, Call, Macro, form, parts_concat, text_args
+from systock.data_warehouse.macros_postgres import POSTGRES
 from systock.errors import DefinitionError
-
-MAX_SCALE = 18
-
-
-@dataclass(frozen=True)
-class Call:
-    """One use of a macro: its arguments as SQL text, the values of those that are literals, and the zones in use."""
-
-    args: tuple[str, ...]
-    literals: tuple[str | None, ...]
-    zones: tuple[str, ...] = ()
-
-
-Builder = Callable[[Call], str]
-
-
-@dataclass(frozen=True)
-class Macro:
-    """A portable function: its signature and meaning for people, and its spelling for each engine.
-
-    returns: canonical type of the result, or 'scale' for numeric(18, <last argument>).
-    literal: positions of the arguments that must be literals.
-    """
-
-    name: str
-    arguments: str
-    returns: str
-    meaning: str
-    fewest: int
-    most: int | None
-    spellings: dict[str, Builder]
-    literal: tuple[int, ...] = ()
-    aggregate: bool = False
-
-    def signature(self) -> str:
-        """The call as a person would write it."""
-        return f"{self.name}({self.arguments})"
-
-    def build(self, dialect: str, call: Call, where: str | None = None) -> str:
-        """The call spelled for an engine; a wrong number of arguments or a non-literal where one is needed stops."""
-        self.check(call.literals, where)
-        builder = self.spellings.get(dialect)
-        if builder is None:
-            raise DefinitionError(
-                f"{self.name}() is not available on {dialect}",
-                where=where,
-                todo=f"It runs on {', '.join(self.spellings)}: use it in mappings only.",
-            )
-        return builder(call)
-
-    def check(self, literals: Sequence[str | None], where: str | None = None) -> None:
-        """Raise DefinitionError when the arguments do not fit the signature."""
-        count = len(literals)
-        if count < self.fewest or (self.most is not None and count > self.most):
-            raise DefinitionError(
-                f"{self.name}() got {count} argument{'' if count == 1 else 's'}",
-                where=where,
-                todo=f"Write {self.signature()}.",
-            )
-        for position in self.literal:
-            if position < count and literals[position] is None:
-                raise DefinitionError(
-                    f"argument {position + 1} of {self.name}() must be a literal",
-                    where=where,
-                    todo=f"Write {self.signature()} with a constant there.",
-                )
-        if self.returns == "scale":
-            scale = literals[count - 1] or ""
-            if not scale.isdigit() or int(scale) > MAX_SCALE:
-                raise DefinitionError(
-                    f"{self.name}() got {scale!r} as its scale",
-                    where=where,
-                    todo=f"Write a whole number from 0 to {MAX_SCALE}: the decimals of the result.",
-                )
-
-    def result_type(self, literals: Sequence[str | None]) -> str:
-        """Canonical type of the result of a call with these literals."""
-        return f"numeric(18, {literals[-1]})" if self.returns == "scale" else self.returns
-
 
 # --- keys ------------------------------------------------------------------------------------------------------------
 
@@ -111,41 +33,26 @@ def fact_key_of(*parts: str | None) -> uuid.UUID:
     return uuid.UUID(hashlib.md5(key_text(*parts).encode(), usedforsecurity=False).hexdigest())
 
 
-def _parts_concat(args: Sequence[str]) -> str:
-    # concat() takes NULL as '' on DuckDB and PostgreSQL, so one flat call marks NULL (':' without a length) for free.
-    return "concat(" + ", ".join(f"length({a}), ':', {a}" for a in args) + ")"
-
-
 def _parts_spark(args: Sequence[str]) -> str:
     return "concat_ws('', " + ", ".join(f"CAST(length({a}) AS STRING), ':', {a}" for a in args) + ")"
 
 
-def _text_args(call: Call, text_type: str, cast: bool) -> list[str]:
-    # A bare NULL has no type to take the length of.
-    return [f"CAST({a} AS {text_type})" if cast or a.upper() == "NULL" else a for a in call.args]
-
-
 def _dim_key_duckdb(call: Call) -> str:
-    parts = _parts_concat(_text_args(call, "VARCHAR", cast=False))
+    parts = parts_concat(text_args(call, "VARCHAR", cast=False))
     return f"GREATEST(CAST('0x' || substr(md5({parts}), 1, 15) AS BIGINT), 1)"
 
 
-def _dim_key_postgres(call: Call) -> str:
-    parts = _parts_concat(_text_args(call, "text", cast=False))
-    return f"GREATEST(CAST(CAST('x' || substr(md5({parts}), 1, 15) AS bit(60)) AS bigint), 1)"
-
-
 def _dim_key_spark(call: Call) -> str:
-    parts = _parts_spark(_text_args(call, "STRING", cast=False))
+    parts = _parts_spark(text_args(call, "STRING", cast=False))
     return f"GREATEST(CAST(conv(substr(md5({parts}), 1, 15), 16, 10) AS BIGINT), CAST(1 AS BIGINT))"
 
 
 def _fact_key(text_type: str) -> Builder:
-    return lambda call: f"CAST(md5({_parts_concat(_text_args(call, text_type, cast=False))}) AS uuid)"
+    return lambda call: f"CAST(md5({parts_concat(text_args(call, text_type, cast=False))}) AS uuid)"
 
 
 def _row_hash(text_type: str) -> Builder:
-    return lambda call: f"md5({_parts_concat(_text_args(call, text_type, cast=True))})"
+    return lambda call: f"md5({parts_concat(text_args(call, text_type, cast=True))})"
 
 
 # --- decimal arithmetic ----------------------------------------------------------------------------------------------
@@ -207,22 +114,6 @@ def _mul_div_duckdb(call: Call) -> str:
     return f"CAST(CAST({halves} AS DECIMAL(38, 0)) * CAST(0.0001 AS DECIMAL(5, 4)) AS DECIMAL(18, 4))"
 
 
-def _mul_div_postgres(call: Call) -> str:
-    a, b, c = (f"CAST({sql} AS numeric)" for sql in call.args)
-    return f"CAST(round(div({a} * {b} * 100000, NULLIF({c}, 0)) / 100000, 4) AS numeric(18, 4))"
-
-
-def _mul_postgres(call: Call) -> str:
-    a, b, scale = call.args
-    return f"CAST(round(CAST({a} AS numeric) * CAST({b} AS numeric), {scale}) AS numeric(18, {scale}))"
-
-
-def _safe_div_postgres(call: Call) -> str:
-    # numeric / numeric stops at 16 significant digits or so and rounds there; div() is exact on whole numbers.
-    a, b, scale = f"CAST({call.args[0]} AS numeric)", f"CAST({call.args[1]} AS numeric)", int(call.args[2])
-    return f"CAST(round(div({a} * 1e{scale + 1}, NULLIF({b}, 0)) * 1e-{scale + 1}, {scale}) AS numeric(18, {scale}))"
-
-
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -239,29 +130,6 @@ def _in_zone_duckdb(value: str, zone: str, literal: str | None, zones: Sequence[
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _in_zone_postgres(value: str, zone: str, literal: str | None) -> str:
-    if literal is not None:
-        return f"timezone({zone}, {value})"
-    return f"CASE WHEN {zone} IN (SELECT name FROM pg_timezone_names) THEN timezone({zone}, {value}) END"
-
-
-def _local_to_utc_postgres(call: Call) -> str:
-    return _in_zone_postgres(f"CAST({call.args[0]} AS timestamp)", call.args[1], call.literals[1])
-
-
-def _utc_to_local_postgres(call: Call) -> str:
-    return _in_zone_postgres(f"CAST({call.args[0]} AS timestamptz)", call.args[1], call.literals[1])
-
-
-def _business_date_postgres(call: Call) -> str:
-    return f"CAST(({_utc_to_local_postgres(call)}) - CAST({call.args[2]} AS time) AS date)"
-
-
-def _start_of_business_date_postgres(call: Call) -> str:
-    local = f"(CAST({call.args[0]} AS date) + CAST({call.args[2]} AS time))"
-    return _in_zone_postgres(local, call.args[1], call.literals[1])
 
 
 def _local_to_utc_duckdb(call: Call) -> str:
@@ -294,11 +162,6 @@ def _date_spine_duckdb(call: Call) -> str:
     return f"(SELECT CAST(unnest(generate_series({first}, {last}, INTERVAL 1 DAY)) AS DATE) AS day)"
 
 
-def _date_spine_postgres(call: Call) -> str:
-    first, last = (f"CAST(CAST({a} AS date) AS timestamp)" for a in call.args)
-    return f"(SELECT CAST(step AS date) AS day FROM generate_series({first}, {last}, INTERVAL '1 day') AS step)"
-
-
 def _iso(call: Call, text: str) -> str:
     # Years below 1000 come from two-digit years read by %Y: not parsed, rather than in the year 24.
     parsed = f"try_strptime({call.args[0]}, {call.args[1]})"
@@ -327,7 +190,8 @@ def _try_number_duckdb(call: Call) -> str:
     text = call.args[0]
     small, large = (f"TRY_CAST({text} AS DECIMAL({digits}, 10))" for digits in (18, 38))
     number = f"COALESCE(CAST({small} AS DECIMAL(38, 10)), {large})"
-    return f"CASE WHEN NOT contains({text}, '_') THEN {number} END"  # DuckDB takes 1_000 as a number
+    # DuckDB takes 1_000 as a number, and as a decimal a sign before blanks.
+    return f"CASE WHEN NOT contains({text}, '_') AND TRY_CAST({text} AS DOUBLE) IS NOT NULL THEN {number} END"
 
 
 def _json_get_duckdb(call: Call) -> str:
@@ -343,10 +207,6 @@ def _json_get_duckdb(call: Call) -> str:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-def _form(template: str) -> Builder:
-    return lambda call: template.format(*call.args)
-
-
 # Evaluated only where it is needed: it hangs on a column.
 _NOT_KEPT = (
     "'what was known before ' || CAST({1} AT TIME ZONE 'UTC' AS VARCHAR) || ' UTC is not kept in this warehouse: '"
@@ -356,68 +216,69 @@ _NOT_KEPT = (
 
 _ALL = [
     Macro("dim_key", "text, text, ...", "bigint", "key of a dimension row: 60 bits of md5, never 0", 1, None,
-          {"duckdb": _dim_key_duckdb, "postgres": _dim_key_postgres, "spark": _dim_key_spark}),
+          {"duckdb": _dim_key_duckdb, "postgres": POSTGRES["dim_key"], "spark": _dim_key_spark}),
     Macro("fact_key", "text, text, ...", "uuid", "key of a fact row: md5 as uuid", 1, None,
           {"duckdb": _fact_key("VARCHAR"), "postgres": _fact_key("text")}),
     Macro("row_hash", "value, value, ...", "text", "md5 over parts of any type", 1, None,
           {"duckdb": _row_hash("VARCHAR"), "postgres": _row_hash("text")}),
     Macro("is_kept", "known_at, history_from_at", "boolean",
           "TRUE where the tables of versions tell a state of knowledge; else the query stops and says so", 2, 2,
-          {"duckdb": _form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST(error({_NOT_KEPT}) AS BOOLEAN) END"),
-           "postgres": _form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST({_NOT_KEPT} AS boolean) END")}),
+          {"duckdb": form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST(error({_NOT_KEPT}) AS BOOLEAN) END"),
+           "postgres": form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST({_NOT_KEPT} AS boolean) END")}),
     Macro("instant_text", "timestamptz", "text", "an instant as microseconds since 1970, for keys", 1, 1,
-          {"duckdb": _form("CAST(epoch_us(CAST({0} AS TIMESTAMPTZ)) AS VARCHAR)"),
-           "postgres": _form("CAST(CAST(extract(epoch FROM CAST({0} AS timestamptz)) * 1000000 AS bigint) AS text)"),
-           "spark": _form("CAST(unix_micros(CAST({0} AS TIMESTAMP)) AS STRING)")}),
+          {"duckdb": form("CAST(epoch_us(CAST({0} AS TIMESTAMPTZ)) AS VARCHAR)"),
+           "postgres": form("CAST(CAST(extract(epoch FROM CAST({0} AS timestamptz)) * 1000000 AS bigint) AS text)"),
+           "spark": form("CAST(unix_micros(CAST({0} AS TIMESTAMP)) AS STRING)")}),
     Macro("instant_of_epoch", "seconds", "timestamptz", "the instant so many seconds (with decimals) after 1970", 1, 1,
-          {"duckdb": _form("make_timestamptz(CAST(round({0} * 1000000, 0) AS BIGINT))")}),
+          {"duckdb": form("make_timestamptz(CAST(round({0} * 1000000, 0) AS BIGINT))"),
+           "postgres": POSTGRES["instant_of_epoch"]}),
     Macro("mul", "a, b, scale", "scale", "product as numeric(18, scale), rounded half away from zero", 3, 3,
-          {"duckdb": _mul_duckdb, "postgres": _mul_postgres}, literal=(2,)),
+          {"duckdb": _mul_duckdb, "postgres": POSTGRES["mul"]}, literal=(2,)),
     Macro("safe_div", "a, b, scale", "scale", "quotient as numeric(18, scale), half away from zero; NULL when b is 0",
-          3, 3, {"duckdb": _safe_div_duckdb, "postgres": _safe_div_postgres}, literal=(2,)),
+          3, 3, {"duckdb": _safe_div_duckdb, "postgres": POSTGRES["safe_div"]}, literal=(2,)),
     Macro("mul_div", "a, b, c", "numeric(18, 4)",
           "a x b / c of amounts with 4 decimals, rounded once, half away from zero; NULL when c is 0", 3, 3,
-          {"duckdb": _mul_div_duckdb, "postgres": _mul_div_postgres}),
+          {"duckdb": _mul_div_duckdb, "postgres": POSTGRES["mul_div"]}),
     Macro("int_div", "a, b", "bigint", "whole-number division toward zero; NULL when b is 0", 2, 2,
-          {"duckdb": _form("({0} // {1})"), "postgres": _form("CAST(div({0}, NULLIF({1}, 0)) AS bigint)"),
-           "spark": _form("({0} DIV NULLIF({1}, 0))")}),
+          {"duckdb": form("({0} // {1})"), "postgres": form("CAST(div({0}, NULLIF({1}, 0)) AS bigint)"),
+           "spark": form("({0} DIV NULLIF({1}, 0))")}),
     Macro("date_diff", "later, earlier", "integer", "whole days between two dates", 2, 2,
-          {"duckdb": _form("CAST(CAST({0} AS DATE) - CAST({1} AS DATE) AS INTEGER)"),
-           "postgres": _form("(CAST({0} AS date) - CAST({1} AS date))"),
-           "spark": _form("datediff(CAST({0} AS DATE), CAST({1} AS DATE))")}),
+          {"duckdb": form("CAST(CAST({0} AS DATE) - CAST({1} AS DATE) AS INTEGER)"),
+           "postgres": form("(CAST({0} AS date) - CAST({1} AS date))"),
+           "spark": form("datediff(CAST({0} AS DATE), CAST({1} AS DATE))")}),
     Macro("hours_between", "later, earlier", "numeric(18, 3)", "hours between two instants, rounded half away from zero",
           2, 2, {"duckdb": _hours_between_duckdb,
-                 "postgres": _form("CAST(round(extract(epoch FROM CAST({0} AS timestamptz) - CAST({1} AS timestamptz)) "
+                 "postgres": form("CAST(round(extract(epoch FROM CAST({0} AS timestamptz) - CAST({1} AS timestamptz)) "
                                    "/ 3600, 3) AS numeric(18, 3))")}),
     Macro("add_days", "date, days", "date", "the date so many days later", 2, 2,
-          {"duckdb": _form("(CAST({0} AS DATE) + CAST({1} AS INTEGER))"),
-           "postgres": _form("(CAST({0} AS date) + CAST({1} AS integer))"),
-           "spark": _form("date_add(CAST({0} AS DATE), CAST({1} AS INT))")}),
+          {"duckdb": form("(CAST({0} AS DATE) + CAST({1} AS INTEGER))"),
+           "postgres": form("(CAST({0} AS date) + CAST({1} AS integer))"),
+           "spark": form("date_add(CAST({0} AS DATE), CAST({1} AS INT))")}),
     Macro("date_spine", "first, last", "table", "in FROM: one row per day in column day, both ends included", 2, 2,
-          {"duckdb": _date_spine_duckdb, "postgres": _date_spine_postgres}),
+          {"duckdb": _date_spine_duckdb, "postgres": POSTGRES["date_spine"]}),
     Macro("local_to_utc", "timestamp, zone", "timestamptz",
           "instant of a wall clock; an hour that comes twice is the second, a skipped one shifts forward; "
-          "NULL when the zone is unknown", 2, 2, {"duckdb": _local_to_utc_duckdb, "postgres": _local_to_utc_postgres}),
+          "NULL when the zone is unknown", 2, 2, {"duckdb": _local_to_utc_duckdb, "postgres": POSTGRES["local_to_utc"]}),
     Macro("utc_to_local", "timestamptz, zone", "timestamp", "wall clock at an instant; NULL when the zone is unknown",
-          2, 2, {"duckdb": _utc_to_local_duckdb, "postgres": _utc_to_local_postgres}),
+          2, 2, {"duckdb": _utc_to_local_duckdb, "postgres": POSTGRES["utc_to_local"]}),
     Macro("business_date", "timestamptz, zone, cutover", "date", "the business day that an instant belongs to", 3, 3,
-          {"duckdb": _business_date_duckdb, "postgres": _business_date_postgres}),
+          {"duckdb": _business_date_duckdb, "postgres": POSTGRES["business_date"]}),
     Macro("start_of_business_date", "date, zone, cutover", "timestamptz", "the instant a business day begins", 3, 3,
-          {"duckdb": _start_of_business_date_duckdb, "postgres": _start_of_business_date_postgres}),
+          {"duckdb": _start_of_business_date_duckdb, "postgres": POSTGRES["start_of_business_date"]}),
     Macro("iso_day_of_week", "date", "integer", "1 = Monday to 7 = Sunday", 1, 1,
-          {"duckdb": _form("CAST(isodow({0}) AS INTEGER)"),
-           "postgres": _form("CAST(extract(isodow FROM {0}) AS integer)"), "spark": _form("(weekday({0}) + 1)")}),
+          {"duckdb": form("CAST(isodow({0}) AS INTEGER)"),
+           "postgres": form("CAST(extract(isodow FROM {0}) AS integer)"), "spark": form("(weekday({0}) + 1)")}),
     Macro("iso_week", "date", "integer", "ISO week number", 1, 1,
-          {"duckdb": _form("CAST(weekofyear({0}) AS INTEGER)"),
-           "postgres": _form("CAST(extract(week FROM {0}) AS integer)"), "spark": _form("weekofyear({0})")}),
+          {"duckdb": form("CAST(weekofyear({0}) AS INTEGER)"),
+           "postgres": form("CAST(extract(week FROM {0}) AS integer)"), "spark": form("weekofyear({0})")}),
     Macro("iso_year", "date", "integer", "the year that the ISO week belongs to", 1, 1,
-          {"duckdb": _form("CAST(isoyear({0}) AS INTEGER)"),
-           "postgres": _form("CAST(extract(isoyear FROM {0}) AS integer)"),
-           "spark": _form("extract(YEAROFWEEK FROM {0})")}),
+          {"duckdb": form("CAST(isoyear({0}) AS INTEGER)"),
+           "postgres": form("CAST(extract(isoyear FROM {0}) AS integer)"),
+           "spark": form("extract(YEAROFWEEK FROM {0})")}),
     Macro("day_name_en", "date", "text", "Monday to Sunday", 1, 1,
-          {"duckdb": _form("dayname({0})"), "postgres": _form("to_char({0}, 'FMDay')")}),
+          {"duckdb": form("dayname({0})"), "postgres": form("to_char({0}, 'FMDay')")}),
     Macro("month_name_en", "date", "text", "January to December", 1, 1,
-          {"duckdb": _form("monthname({0})"), "postgres": _form("to_char({0}, 'FMMonth')")}),
+          {"duckdb": form("monthname({0})"), "postgres": form("to_char({0}, 'FMMonth')")}),
     Macro("iso_date", "text, '%d/%m/%Y'", "text", "ISO date of a text; the text itself when it does not parse", 2, 2,
           {"duckdb": lambda call: _iso(call, "strftime({}, '%Y-%m-%d')")}, literal=(1,)),
     Macro("iso_timestamp", "text, '%d/%m/%Y %H:%M'", "text",
@@ -432,11 +293,11 @@ _ALL = [
     Macro("json_get", "text, 'a.b.0'", "text", "text at a path of a JSON text; NULL when it is not there or not JSON",
           2, 2, {"duckdb": _json_get_duckdb}, literal=(1,)),
     Macro("try_number", "text", "numeric(38, 10)", "number in a text, NULL when it is none", 1, 1,
-          {"duckdb": _try_number_duckdb}),
+          {"duckdb": _try_number_duckdb, "postgres": POSTGRES["try_number"]}),
     Macro("quantile", "value, share", "double precision", "aggregate: interpolated quantile", 2, 2,
-          {"duckdb": _form("quantile_cont(CAST({0} AS DOUBLE), {1})"),
-           "postgres": _form("percentile_cont({1}) WITHIN GROUP (ORDER BY CAST({0} AS double precision))"),
-           "spark": _form("percentile(CAST({0} AS DOUBLE), {1})")}, aggregate=True),
+          {"duckdb": form("quantile_cont(CAST({0} AS DOUBLE), {1})"),
+           "postgres": form("percentile_cont({1}) WITHIN GROUP (ORDER BY CAST({0} AS double precision))"),
+           "spark": form("percentile(CAST({0} AS DOUBLE), {1})")}, aggregate=True),
 ]  # fmt: skip
 
 MACROS: dict[str, Macro] = {macro.name: macro for macro in _ALL}

@@ -12,7 +12,8 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token
 
-from systock.data_warehouse.macros import MACROS, Call, Macro
+from systock.data_warehouse.macro import Call, Macro
+from systock.data_warehouse.macros import MACROS
 from systock.errors import DefinitionError
 
 DIALECTS = ("duckdb", "postgres")
@@ -76,9 +77,18 @@ class _PostgresWriter(_MacroWriter, Postgres.Generator):  # type: ignore[misc, v
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
         return self._expand(expression) or super().anonymous_sql(expression)
 
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Quoted, so that no name is taken for a word of PostgreSQL's."""
+        return '"' + postgres_name(expression.name).replace('"', '""') + '"'
+
 
 _WRITERS: dict[str, type[Any]] = {"duckdb": _DuckDBWriter, "postgres": _PostgresWriter}
 _DIALECT_CLASSES: dict[str, Any] = {"duckdb": DuckDB, "postgres": Postgres}
+
+
+def postgres_name(name: str) -> str:
+    """How a table or column is called in PostgreSQL: in small letters, as DuckDB compares names, so that none needs quotes."""
+    return "".join(letter.lower() if "A" <= letter <= "Z" else letter for letter in name)
 
 
 def macro_call(node: exp.Expr) -> tuple[Macro | None, list[exp.Expr]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from systock.data_warehouse.content_hash import kept_from
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh import Refreshed
 from systock.data_warehouse.snapshots import create_snapshot_sql, land_sql
+from systock.data_warehouse.touched_log import TouchedLog
 from systock.errors import CheckFailed
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, Commit, LandingLog
 from systock.etl_pipeline.silver_layer import row_equation
@@ -126,7 +128,7 @@ class Build:
             if table.is_stored:
                 for statement in self.engine.create_table_sql(table):
                     self.engine.execute(statement)
-        self.engine.execute(f"INSERT INTO meta.definition VALUES ('{self.definitions.hash}')")
+        self.engine.execute(f"INSERT INTO meta.definition VALUES ('{self.definitions.hash}', '{uuid.uuid4()}')")
 
     def bring_up(self, generation: int, up_to: int | None = None, history_steps: int | None = None) -> Built | None:
         """Take in all landing commits not yet in the file (up to number `up_to`) as the given generation.
@@ -349,6 +351,7 @@ class Build:
                     create = self.engine.create_view_sql if asked.refresh == "view" else self.engine.create_function_sql
                     for statement in create(asked):
                         self.engine.execute(statement)
+        self._log_touched(refresh, built.generation, is_new)
         self.progress.stage("check", None)
         changes = None if is_new else refresh.changes
         built.checks = [
@@ -358,6 +361,17 @@ class Build:
             *books_are_whole(self.engine, changes),
         ]
         return refresh.done
+
+    def _log_touched(self, refresh: GoldRefresh, generation: int, is_new: bool) -> None:
+        """Keep what this generation touched, where a server asks for it; a file's first generation is all of it."""
+        log = TouchedLog(self.engine, refresh.stored)
+        if self.definitions.settings.target.server is None:
+            log.stop()
+            return
+        if log.since() is None:
+            log.start(generation if is_new else self.state()[0])
+        if not is_new:
+            log.add(generation, refresh.changes)
 
     def _moments(
         self, commits: Sequence[Commit], batches: Sequence[Batch], is_new: bool, most: int | None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
     from systock.etl_pipeline.silver_layer.source_contract import SourceContract
     from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
+    from systock.load.target_schema import TargetSchema
 
 PACKAGE = Path(__file__).parent.parent
 CONTRACTS = PACKAGE / "etl_pipeline" / "silver_layer" / "contracts"
@@ -161,6 +162,19 @@ class Definitions:
             "snapshots", lambda: [compile_table(t) for t in self._all_tables.values() if t.refresh == "snapshot"]
         )
         return [read_compiled(entry) for entry in entries]
+
+    @cached_property
+    def target_schema(self) -> TargetSchema:
+        """What a server holds of the warehouse; made only when the definitions changed."""
+        from systock.load.target_schema import make_schema, read_schema
+
+        def make() -> dict[str, Any]:
+            from systock.data_warehouse.engine.postgres_schema import PostgresSchema
+
+            contracts = {contract.qualified: contract for contract in self.contracts.values()}
+            return make_schema(PostgresSchema(self._all_tables, contracts)).as_json()
+
+        return read_schema(self.book.get("target", make))
 
     @cached_property
     def mapping_sql(self) -> list[MappingSql]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from systock.config import Settings
-from systock.errors import SourceError, StorageError
+from systock.errors import SourceError, StorageError, TargetError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.freshness import odd_volumes
 from systock.pipeline_manager.lock import project_lock
+from systock.pipeline_manager.publish_target import built_generation, publish_target, target_plan
 from systock.pipeline_manager.retention import clean_up
-from systock.pipeline_manager.state import State, Step, published_now
+from systock.pipeline_manager.state import Published, State, Step, published_now
 from systock.pipeline_manager.steps import StepClock, extract_steps, rows_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class RunSummary:
 
     unusual: batches that have fewer or more lines than expected; drift: columns that are not as agreed or as before.
     rejected: files that could not be read; failed: sources, or tables of them (None: all), that were asked in vain.
+    target: what was done on the server that is published to, if there is one.
     """
 
     run_id: int = 0
@@ -49,6 +51,7 @@ class RunSummary:
     unusual: list[str] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    target: dict[str, Any] | None = None
     seconds: float = 0.0
 
 
@@ -136,7 +139,8 @@ class _Run:
             summary.status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             summary.warnings.append(str(error) or type(error).__name__)
             with suppress(StorageError):
-                self._end(None)
+                # What a server refused is published here all the same.
+                self._end(summary.generation if isinstance(error, TargetError) else None)
             raise
         self._end(summary.generation)
         return summary
@@ -149,8 +153,6 @@ class _Run:
         self._state.end_run(summary.run_id, status, generation, summary.seconds, asdict(summary), steps)
 
     def _run(self, extent: Extent, full: bool, history: bool) -> None:
-        from systock.pipeline_manager.source_drift import drifts
-
         place, summary = self._place, self._summary
         self._clock.quietly("definitions")
         definitions = Definitions(place.project_dir, place.settings)
@@ -167,11 +169,26 @@ class _Run:
         since = before.no if before else 0
         summary.unusual = [volume.text for volume in odd_volumes(place.settings, log, since)]
         summary.generation = published.generation if published else None
-        if (
+        if not (
             not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
-            and published.commit_no == (last.no if last else 0)
+            and published.commit_no == (last.no if last else 0) and self._can_be_sent(published)
         ):  # fmt: skip
-            return
+            self._build_and_publish(log, definitions, since, full, history)
+        target = publish_target(place, definitions, self._clock)
+        if target is not None:
+            summary.target = asdict(target)
+            summary.warnings += target.warnings
+
+    def _can_be_sent(self, published: Published) -> bool:
+        """Where a server is published to: is the build file there, with the generation that is published?"""
+        return self._place.settings.target.server is None or built_generation(self._place) == published.generation
+
+    def _build_and_publish(
+        self, log: LandingLog, definitions: Definitions, since: int, full: bool, history: bool
+    ) -> None:
+        from systock.pipeline_manager.source_drift import drifts
+
+        place, summary = self._place, self._summary
         built = build_and_publish(place, self._state, log, definitions, self._clock, full=full, history=history)
         summary.status, summary.generation = "published", built.generation
         summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
@@ -374,6 +391,8 @@ def _plan(place: Workplace, state: State, extent: Extent, progress: Progress) ->
     waiting_commits = list(log.commits(after=published.commit_no if published else 0))
     if waiting_commits:
         summary.warnings.append(f"{len(waiting_commits)} landed commits are not in the warehouse yet")
+    if place.settings.target.server is not None:
+        summary.target = {"would": target_plan(place, definitions)}
     progress.stage("plan", None)
     for table_file in definitions.tables:
         if table_file.is_stored and table_file.refresh != "full":

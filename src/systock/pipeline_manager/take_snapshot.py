@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 from systock.data_warehouse.engine.duckdb import connect
 from systock.data_warehouse.snapshots import capture
-from systock.errors import UsageError
+from systock.errors import SystockError, UsageError
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
 from systock.pipeline_manager.build import SNAPSHOT_SOURCE
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.lock import project_lock
+from systock.pipeline_manager.publish_target import publish_target
 from systock.pipeline_manager.run_pipeline import Workplace, build_and_publish
 from systock.pipeline_manager.state import State
 
@@ -101,6 +102,10 @@ def _take(
                 snapshot_no = store_rows(log, deliveries)[0].commit_no
                 taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
         build_and_publish(place, state, log, definitions, progress)
+        try:
+            publish_target(place, definitions, progress)
+        except SystockError as error:  # what was taken is kept all the same
+            progress.note(f"{error}\n  The snapshot is kept; the next run brings it to the server.")
     return taken
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from systock.data_warehouse.engine.duckdb import connect
-from systock.data_warehouse.function_arguments import ARGUMENTS, with_arguments
+from systock.data_warehouse.function_arguments import ARGUMENTS, arguments_of, with_arguments
 from systock.data_warehouse.table_file import parse_text, read_file
 from systock.errors import DefinitionError
 from systock.pipeline_manager.definitions import SCHEMA
@@ -53,8 +53,8 @@ def test_the_arguments_are_the_columns_of_meta_asked() -> None:
 
 def test_a_function_takes_what_its_select_reads_in_their_order() -> None:
     file = parse_text(FUNCTION, Path("days.sql"))
-    arguments, select = with_arguments(file)
-    assert list(arguments) == ["first_date", "last_date", "known_at"] and "asked" not in select.sql()
+    assert list(arguments_of(file)) == ["first_date", "last_date", "known_at"]
+    assert "asked" not in with_arguments(file).sql()
     with connect(None) as engine:
         engine.execute("CREATE SCHEMA gold")
         engine.execute(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryError, Transactional
-from systock.data_warehouse.function_arguments import with_arguments
+from systock.data_warehouse.function_arguments import arguments_of, with_arguments
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.errors import BusyError, IntegrityError, NotWritable, StorageError, SystockError
 
@@ -82,12 +82,11 @@ def connect(
 
 
 @lru_cache(maxsize=256)
-def _asked(table: TableFile) -> tuple[tuple[str, ...], str]:
-    """The arguments of a question and its SELECT in SQL of DuckDB."""
+def _asked(table: TableFile) -> str:
+    """The SELECT of a question in SQL of DuckDB."""
     if table.select is None:
         raise ValueError(f"{table.qualified} has no SELECT")
-    arguments, select = with_arguments(table) if table.refresh == "function" else ((), table.select)
-    return tuple(arguments), compile_sql(select)
+    return compile_sql(with_arguments(table) if table.refresh == "function" else table.select)
 
 
 class DuckDBEngine(Transactional):
@@ -212,7 +211,7 @@ class DuckDBEngine(Transactional):
         """Statements that make (or replace) the table macro of a `refresh: function` file, with the types it states."""
         return [
             f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
-            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(_asked(table)[0])}) AS TABLE {self._typed(table)}",
+            f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments_of(table))}) AS TABLE {self._typed(table)}",
             f"COMMENT ON MACRO TABLE {_table(table)} IS {_text(table.sentence)}",
         ]
 
@@ -222,7 +221,7 @@ class DuckDBEngine(Transactional):
             f"CAST(made.{_name(column.name)} AS {type_}) AS {_name(column.name)}"
             for column, type_ in zip(table.columns, self.column_types(table), strict=True)
         )
-        return f"SELECT {columns} FROM ({_asked(table)[1]}) AS made"
+        return f"SELECT {columns} FROM ({_asked(table)}) AS made"
 
     def _comments(self, table: TableFile, kind: str) -> list[str]:
         return [

@@ -1,0 +1,100 @@
+"""Making a PostgreSQL database a target: the roles, SyStock's own tables and the empty schemas; safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from systock.errors import TargetError
+from systock.load import target_state
+from systock.load.make_tables import grants
+from systock.load.target_session import TargetSession, literal, quoted
+from systock.load.target_state import ANALYST, LOADER, OWN_SCHEMA, OWN_TABLES, OWNER, READER
+
+if TYPE_CHECKING:
+    from systock.config import TargetSettings
+
+#: What each role is for, as the server tells it.
+ROLES = {
+    OWNER: "SyStock: owns its schemas and tables, makes and alters them",
+    LOADER: "SyStock: writes rows into its tables",
+    READER: "SyStock: asks the questions of serve and reads meta",
+    ANALYST: "SyStock: reads gold, snapshot, serve and meta",
+}
+
+
+def init_target(settings: TargetSettings, schemas: Sequence[str]) -> list[dict[str, str]]:
+    """Make the roles and schemas; what each is for, and whether it was there. schemas: those that are published to.
+
+    Raises TargetError when the schemas hold what is not SyStock's, or the user of the url may not make them.
+    """
+    with TargetSession(settings) as session, session.transaction():
+        session.take_lock()
+        if not target_state.is_initialised(session):
+            target_state.check_ours(session, [*schemas, OWN_SCHEMA])
+        roles = {
+            name for (name,) in session.rows("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (list(ROLES),))
+        }
+        there = {
+            name
+            for (name,) in session.rows(
+                "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", ([OWN_SCHEMA, *schemas],)
+            )
+        }
+        user = session.connection.info.user
+        try:
+            for statement in init_sql(user, session.connection.info.dbname, schemas):
+                session.execute(statement)
+            _check_rights(session)
+        except TargetError as error:
+            if error.sqlstate != "42501":
+                raise
+            raise TargetError(
+                f"user {user!r} may not make roles and schemas: {error.what}", where=session.where, sqlstate=error.sqlstate,
+                state="Nothing was changed there.",
+                todo="Have a superuser run what 'systock target init --sql' prints; this user needs no more rights than that gives.",
+            ) from None  # fmt: skip
+    told = [
+        {"kind": "role", "name": name, "is_new": "no" if name in roles else "yes", "for": what}
+        for name, what in ROLES.items()
+    ]
+    return told + [
+        {"kind": "schema", "name": name, "is_new": "no" if name in there else "yes", "for": f"owned by {OWNER}"}
+        for name in (OWN_SCHEMA, *schemas)
+    ]
+
+
+def init_sql(user: str, database: str, schemas: Sequence[str]) -> list[str]:
+    """The statements that make a database a target for the runs of a user; each may be run again."""
+    made = [
+        f"DO $$ BEGIN IF to_regrole({literal(role)}) IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF; END $$"
+        for role in ROLES
+    ]
+    made += [
+        f"GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {OWNER}",
+        f"GRANT TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {LOADER}",
+        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {READER}, {ANALYST}",
+        f"GRANT {OWNER}, {LOADER} TO {quoted(user)}",
+        f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA} AUTHORIZATION {OWNER}",
+        f"SET ROLE {OWNER}",
+        *OWN_TABLES,
+        f"GRANT USAGE ON SCHEMA {OWN_SCHEMA} TO {LOADER}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {OWN_SCHEMA} TO {LOADER}",
+        f"GRANT INSERT, UPDATE ON {OWN_SCHEMA}.target TO {LOADER}",
+        f"GRANT DELETE ON {OWN_SCHEMA}.hand_change TO {LOADER}",
+    ]
+    for name in schemas:
+        made += [f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}", *grants(name)]
+    return [*made, "RESET ROLE"]
+
+
+def _check_rights(session: TargetSession) -> None:
+    """GRANT only warns where the one who grants has no right to."""
+    [(may,)] = session.rows("SELECT has_database_privilege(%s, current_database(), 'CREATE')", (OWNER,))
+    if not may:
+        user = session.connection.info.user
+        raise TargetError(
+            f"user {user!r} may not let {OWNER} make schemas in this database", where=session.where,
+            state="Nothing was changed there.",
+            todo="Have its owner or a superuser run what 'systock target init --sql' prints.",
+        )  # fmt: skip

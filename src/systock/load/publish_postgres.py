@@ -1,0 +1,123 @@
+"""Bringing a PostgreSQL server to the generation of the build file: in one transaction, by what changed since the one that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from systock.load import target_state
+from systock.load.changed_rows import BuildFile, Since, changed_since
+from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_comments
+from systock.load.plan_publication import FULL, Plan, plan_publication
+from systock.load.target_schema import TargetSchema
+from systock.load.target_session import TargetSession
+from systock.load.target_state import OWNER, PUBLISHING, HandChange, TargetState
+from systock.load.write_rows import Staged, Writer
+
+if TYPE_CHECKING:
+    from systock.config import TargetSettings
+
+
+@dataclass
+class Brought:
+    """What was done on the server: tables with the rows written and removed; warnings."""
+
+    where: str
+    generation: int
+    had: int | None
+    how: str
+    why: str
+    tables: list[dict[str, str | int]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def publish_postgres(
+    settings: TargetSettings,
+    build: BuildFile,
+    schema: TargetSchema,
+    *,
+    full: bool = False,
+    advance: Callable[[int, str], None] = lambda n, what: None,
+) -> Brought:
+    """Bring the server to the build file's generation; full: compare every row, and undo what was changed by hand.
+
+    Raises TargetError when it refuses: it then keeps the generation that it had, whole.
+    """
+    with TargetSession(settings) as session:
+        with session.transaction():
+            session.take_lock()
+            plan = plan_publication(session, build, schema, full=full)
+            had = plan.had.generation if plan.had else None
+            brought = Brought(session.where, build.generation, had, plan.how, plan.why)
+            brought.warnings += _told(plan.hand_changes) if not full else []
+            if plan.how != "nothing":
+                _publish(session, build, schema, plan, full, brought, advance)
+        if plan.how in ("first", "anew"):
+            drop_old(session, schema)
+    return brought
+
+
+def _publish(
+    session: TargetSession,
+    build: BuildFile,
+    schema: TargetSchema,
+    plan: Plan,
+    full: bool,
+    brought: Brought,
+    advance: Callable[[int, str], None],
+) -> None:
+    """The work of the transaction."""
+    session.execute("SELECT set_config(%s, 'on', true)", (PUBLISHING,))
+    writer = Writer(session, build)
+    if plan.how in ("first", "anew"):
+        session.become(OWNER)
+        brought.tables = make_anew(session, schema, writer, advance)
+    else:
+        brought.tables = _write_changes(session, build, schema, writer, plan.since, advance)
+        made, wanted = target_state.made_objects(session), target_state.objects(schema)
+        if made != wanted:
+            session.become(OWNER)
+            renew_questions(session, schema, made)
+            tell_comments(session, schema, made)
+            target_state.write_objects(session, schema)
+    if full or plan.how in ("first", "anew"):
+        session.execute("DELETE FROM systock.hand_change")
+    state = TargetState(
+        build.project, build.log_id, build.build_id, build.generation, build.commit_no, build.known_at,
+        build.definition_hash, published_at="",
+    )  # fmt: skip
+    target_state.write_state(session, state)
+
+
+def _write_changes(
+    session: TargetSession,
+    build: BuildFile,
+    schema: TargetSchema,
+    writer: Writer,
+    since: Since | None,
+    advance: Callable[[int, str], None],
+) -> list[dict[str, str | int]]:
+    """Rows that are new or otherwise, table after table; then, the other way round, those that are gone."""
+    staged: list[Staged] = []
+    for table in schema.tables:
+        found = writer.stage(table, changed_since(build, table, since))
+        if found is not None:
+            staged.append(found)
+            writer.put(found)
+        advance(1, table.qualified)
+    for found in reversed(staged):
+        writer.take_out(found)
+    return [
+        {"table": s.table.qualified, "written": s.written, "removed": s.removed}
+        for s in staged
+        if s.written or s.removed
+    ]
+
+
+def _told(changes: Sequence[HandChange]) -> list[str]:
+    """What was changed by hand, as warnings."""
+    told = [f"changed by hand on the server: {change.text}" for change in changes[:5]]
+    if len(changes) > 5:
+        told.append(f"and {len(changes) - 5} more")
+    return [*told, f"{FULL} puts it right"] if told else []

@@ -1,0 +1,152 @@
+"""The server beside the published file: bringing it to the generation that the file has, and telling how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from systock.errors import TargetError, UsageError
+from systock.pipeline_manager.state import State
+
+if TYPE_CHECKING:
+    from systock.load.changed_rows import BuildFile
+    from systock.load.publish_postgres import Brought
+    from systock.pipeline_manager.build import Progress
+    from systock.pipeline_manager.definitions import Definitions
+    from systock.pipeline_manager.run_pipeline import Workplace
+
+
+def publish_target(
+    place: Workplace, definitions: Definitions, progress: Progress, *, full: bool = False
+) -> Brought | None:
+    """Bring the server of the settings to the generation of the build file, which is published; None where there is none.
+
+    full: compare every row. Raises TargetError when it refuses: it then keeps the generation that it had.
+    """
+    if place.settings.target.server is None:
+        return None
+    from systock.load.publish_postgres import publish_postgres
+
+    schema = definitions.target_schema
+    progress.stage("target", len(schema.tables))
+    with _build_file(place) as build:
+        try:
+            return publish_postgres(place.settings.target, build, schema, full=full, advance=progress.advance)
+        except TargetError as error:
+            here = (
+                f"{place.warehouse.name} holds generation {build.generation}; the next run brings the server up to it."
+            )
+            error.state = f"{error.state or 'The server keeps the generation that it had.'} {here}"
+            raise
+
+
+def target_plan(place: Workplace, definitions: Definitions) -> str:
+    """What a run would do on the server once it published here, in words."""
+    from systock.load.plan_publication import plan_publication
+    from systock.load.target_session import TargetSession
+
+    if not place.build_file.exists():
+        return "all rows would be sent"
+    with _build_file(place) as build, TargetSession(place.settings.target) as session, session.transaction():
+        plan = plan_publication(session, build, definitions.target_schema)
+        if plan.how in ("nothing", "changes") and build.definition_hash != definitions.hash:
+            plan = replace(plan, how="compare", why="the warehouse would be built anew")
+    does = {
+        "nothing": "what this run changes would be sent", "changes": "what changed would be sent",
+        "first": "all rows would be sent", "compare": "all rows would be compared, and those that differ written",
+        "anew": "all tables would be made beside the old ones, and take their place at once",
+    }  # fmt: skip
+    return f"{session.where}: {does[plan.how]} ({plan.why})"
+
+
+def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
+    """The generation of the server and of the build file, what the next run would do there, and what was changed by hand."""
+    from systock.load.plan_publication import plan_publication
+    from systock.load.target_session import TargetSession
+
+    _require_server(place)
+    with _build_file(place) as build, TargetSession(place.settings.target) as session, session.transaction():
+        plan = plan_publication(session, build, definitions.target_schema)
+        return {
+            "server": session.where,
+            "generation_there": plan.had.generation if plan.had else None,
+            "published_at": plan.had.published_at if plan.had else None,
+            "known_at_there": plan.had.known_at if plan.had else None,
+            "generation_here": build.generation,
+            "next": plan.how,
+            "why": plan.why,
+            "hand_changes": [asdict(change) for change in plan.hand_changes],
+        }
+
+
+def init_target(place: Workplace, definitions: Definitions) -> list[dict[str, str]]:
+    """Make the server of the settings a target: roles and schemas; what was made."""
+    from systock.load import init_target as making
+
+    _require_server(place)
+    return making.init_target(place.settings.target, definitions.target_schema.schemas)
+
+
+def built_generation(place: Workplace) -> int | None:
+    """The generation of the build file; None where there is none that can be read."""
+    if not place.build_file.exists():
+        return None
+    with _build_file(place) as build:
+        return build.generation
+
+
+def init_text(place: Workplace, definitions: Definitions) -> str:
+    """The statements of `init_target`, for psql."""
+    from systock.load.init_target import init_sql
+    from systock.load.target_session import name_in_url
+
+    _require_server(place)
+    user, database = name_in_url(place.settings.target)
+    return "\n".join(f"{statement};" for statement in init_sql(user, database, definitions.target_schema.schemas))
+
+
+def sync_target(place: Workplace, definitions: Definitions, progress: Progress, *, full: bool) -> dict[str, Any]:
+    """Bring the server to the generation that is published, as `publish_target` does; what was done."""
+    _require_server(place)
+    with closing(State(place.state_dir)) as state:
+        published = state.published()
+    if (
+        published is None
+        or published.definitions != definitions.hash
+        or built_generation(place) != published.generation
+    ):
+        raise UsageError(
+            "what is published is not what the definitions of today make" if published else "nothing is published yet",
+            state="The server was not asked.", todo="Run 'systock run' first: it brings the server up too.",
+        )  # fmt: skip
+    brought = publish_target(place, definitions, progress, full=full)
+    assert brought is not None
+    return asdict(brought)
+
+
+def _require_server(place: Workplace) -> None:
+    if place.settings.target.server is None:
+        raise UsageError(
+            "no server is published to", where="target.url",
+            todo="Name one in systock.toml: [target] url = \"postgresql://user:${PASSWORD}@host:5432/database\"",
+        )  # fmt: skip
+
+
+@contextmanager
+def _build_file(place: Workplace) -> Iterator[BuildFile]:
+    """The build file, opened to be read: what is published is its readers' alone."""
+    from systock.data_warehouse.engine.duckdb import connect
+    from systock.data_warehouse.touched_log import TouchedLog
+    from systock.load.changed_rows import read_build
+
+    if not place.build_file.exists():
+        raise UsageError("nothing is built yet", where=str(place.build_file), todo="Run 'systock run' first.")
+    settings = place.settings.run
+    with connect(
+        place.build_file, read_only=True, memory_limit=settings.memory_limit or None, threads=settings.threads or None,
+        temp_directory=place.state_dir / "tmp",
+    ) as engine:  # fmt: skip
+        engine.expect_rows(0)  # rows pass through in small batches
+        yield read_build(engine, TouchedLog(engine))

@@ -1,0 +1,342 @@
+"""What a server may do to a publication: it keeps the generation that it had, people are told why, the next run finishes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from published import Shop, deliver_day, shop_on
+from systock import Project
+from systock.cli.app import main
+from systock.errors import TargetError
+from systock.load import write_rows
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+
+@pytest.fixture
+def raw_shop(target_server: str, first_project: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A project whose database is no target yet."""
+    with shop_on(target_server, first_project, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def plain_user(target_server: str) -> Iterator[str]:
+    """A user of the server with no rights at all."""
+    name = f"plain_{os.getpid()}"
+    with psycopg.connect(target_server, autocommit=True) as maker:
+        maker.execute(f"CREATE ROLE {name} LOGIN".encode())
+        yield name
+        databases = maker.execute("SELECT datname FROM pg_database WHERE NOT datistemplate").fetchall()
+    for (database,) in databases:
+        base, _, query = target_server.partition("?")
+        with psycopg.connect(f"{base.rpartition('/')[0]}/{database}?{query}", autocommit=True) as cleaner:
+            cleaner.execute(f"DROP OWNED BY {name}".encode())
+    with psycopg.connect(target_server, autocommit=True) as maker:
+        maker.execute(f"DROP ROLE {name}".encode())
+
+
+def refused(shop: Shop) -> TargetError:
+    with pytest.raises(TargetError) as failed:
+        shop.run()
+    return failed.value
+
+
+def test_no_server_says_so_and_shows_no_secret(raw_shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    raw_shop.publish_to("postgresql://me:hunter2%20x@127.0.0.1:1/shop?sslmode=disable")
+    assert main(["run", "--project", str(raw_shop.path)]) == 1
+    told = capsys.readouterr().err
+    assert "did not answer" in told and "warehouse.duckdb holds generation 1" in told and "hunter2" not in told
+    assert "hunter2" not in str(raw_shop.project.runs())
+
+
+def test_a_wrong_password_is_told_and_not_shown(raw_shop: Shop, target_server: str) -> None:
+    if "SYSTOCK_TEST_PG_DSN" in os.environ:
+        pytest.skip("who may come in is not ours to set on a given server")
+    [(file,)] = raw_shop.rows("SHOW hba_file")
+    path = Path(file)
+    before = path.read_text()
+    raw_shop.admin.execute("CREATE ROLE picky LOGIN PASSWORD 'right'")
+    try:
+        path.write_text(f"local all picky scram-sha-256\n{before}")
+        raw_shop.admin.execute("SELECT pg_reload_conf()")
+        time.sleep(0.2)
+        raw_shop.publish_to(
+            raw_shop.url.replace("postgres:@", "postgres@").replace("postgres@", "picky:hunter2%20%C3%A9@")
+        )
+        error = refused(raw_shop)
+        assert "password authentication failed" in error.what and "Correct user and password" in str(error.todo)
+        assert not error.transient and "hunter2" not in str(error)
+    finally:
+        path.write_text(before)
+        raw_shop.admin.execute("SELECT pg_reload_conf()")
+        raw_shop.admin.execute("DROP ROLE picky")
+
+
+def test_a_database_that_is_no_target_is_left_alone_until_asked(raw_shop: Shop) -> None:
+    error = refused(raw_shop)
+    assert "no target" in error.what and "systock target init" in str(error.todo)
+    assert raw_shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname IN ('gold', 'systock')") == [(0,)]
+
+
+def test_tables_of_others_are_never_touched(raw_shop: Shop) -> None:
+    raw_shop.admin.execute("CREATE SCHEMA gold")
+    raw_shop.admin.execute("CREATE TABLE gold.orders AS SELECT 1 AS mine")
+    for ask in (raw_shop.run, raw_shop.project.target_init):
+        with pytest.raises(TargetError, match=r"gold.orders") as failed:
+            ask()
+        assert "another database" in str(failed.value.todo)
+    raw_shop.admin.execute("DROP TABLE gold.orders")
+    with pytest.raises(TargetError, match=r"gold \(a schema of postgres\)"):
+        raw_shop.project.target_init()
+    raw_shop.admin.execute("DROP SCHEMA gold")
+    raw_shop.project.target_init()
+    raw_shop.admin.execute("CREATE TABLE gold.orders AS SELECT 1 AS mine")
+    assert "gold.orders" in refused(raw_shop).what
+    assert raw_shop.rows("SELECT mine FROM gold.orders") == [(1,)]
+
+
+def test_init_may_be_repeated(shop: Shop) -> None:
+    assert {row["is_new"] for row in shop.project.target_init()} == {"no"}
+    shop.run()
+    shop.project.target_init()
+    assert shop.run()["how"] == "nothing" and shop.differences() == []
+
+
+def test_each_role_may_do_what_it_is_for(shop: Shop, plain_user: str) -> None:
+    """A loader that may not make tables publishes; without the right to it, a change of structure is told."""
+    shop.run()
+    shop.publish_to(shop.url.replace("//postgres:@", f"//{plain_user}@").replace("//postgres@", f"//{plain_user}@"))
+    deliver_day(shop.path, 2)
+    assert "no member of the role systock_loader" in refused(shop).what
+    shop.admin.execute(f"GRANT systock_loader TO {plain_user}".encode())
+    assert shop.run()["how"] == "changes" and shop.differences() == []
+    shop.admin.execute("UPDATE systock.object SET structure = '' WHERE name = 'gold.dim_date'")
+    deliver_day(shop.path, 3)
+    assert "no member of the role systock_owner" in refused(shop).what and shop.generation() == 2
+
+    def may(role: str, sql: str) -> bool:
+        with psycopg.connect(shop.superuser_url) as session:
+            session.execute(f"SET ROLE {role}".encode())
+            try:
+                session.execute(sql.encode())
+            except psycopg.errors.InsufficientPrivilege:
+                return False
+            return True
+
+    assert may("systock_reader", "SELECT * FROM serve.stock_on_hand") and may(
+        "systock_reader", "SELECT * FROM meta.progress"
+    )
+    assert may("systock_reader", "SELECT * FROM serve.dated_ahead")
+    assert may("systock_reader", "SELECT * FROM serve.sales_as_of(DATE '2024-03-01', DATE '2024-03-02', now())")
+    assert not may("systock_reader", "SELECT * FROM gold.dim_product")
+    assert may("systock_analyst", "SELECT * FROM gold.dim_product") and may(
+        "systock_analyst", "SELECT * FROM snapshot.taken"
+    )
+    assert not may("systock_analyst", "DELETE FROM gold.dim_product")
+    assert not may("systock_loader", "CREATE TABLE gold.mine (a integer)") and not may(
+        "systock_loader", "DROP TABLE gold.dim_date"
+    )
+
+
+def test_a_user_without_rights_gets_the_statements_for_somebody_else(raw_shop: Shop, plain_user: str) -> None:
+    raw_shop.publish_to(
+        raw_shop.url.replace("//postgres:@", f"//{plain_user}@").replace("//postgres@", f"//{plain_user}@")
+    )
+    with pytest.raises(TargetError, match="may not make roles and schemas") as failed:
+        raw_shop.project.target_init()
+    assert "systock target init --sql" in str(failed.value.todo)
+    raw_shop.admin.execute(raw_shop.project.target_init_sql().encode())
+    assert raw_shop.run()["how"] == "first" and raw_shop.differences() == []
+
+
+def test_what_another_project_published_is_not_replaced_unasked(
+    shop: Shop, first_project: Path, tmp_path: Path
+) -> None:
+    shop.run()
+    settings = shop.settings
+    shop.settings = settings.replace('name = "small"', 'name = "other"')
+    shop.publish_to(shop.url)
+    error = refused(shop)
+    assert "another project: 'small'" in error.what and "sync --full" in str(error.todo)
+    assert shop.rows("SELECT project_name FROM meta.project") == [("small",)]
+    shop.project.target_sync(full=True)
+    assert shop.rows("SELECT project_name FROM meta.project") == [("other",)] and shop.differences() == []
+
+
+def test_a_project_put_back_from_a_copy_does_not_take_the_server_back(shop: Shop, tmp_path: Path) -> None:
+    import shutil
+
+    shop.run()
+    shutil.copytree(shop.path, tmp_path / "copy")
+    deliver_day(shop.path, 2)
+    shop.run()
+    shutil.rmtree(shop.path)
+    (tmp_path / "copy").rename(shop.path)
+    assert "knows more than generation 1 here" in refused(shop).what and shop.generation() == 2
+    deliver_day(shop.path, 2)
+    assert shop.run()["how"] == "compare"
+    assert shop.differences() == []
+
+
+@pytest.mark.parametrize("fault", ["terminated", "statement time-out", "lock time-out", "full disk"])
+def test_a_fault_in_the_middle_leaves_the_last_generation(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    shop.run()
+    deliver_day(shop.path, 2)
+    real: Callable[..., int] = write_rows.copy_rows
+    copies = 0
+
+    def faulty(engine: Any, query: str, columns: Any, connection: Any, table: str) -> int:
+        nonlocal copies
+        copies += 1
+        if copies == 5 and fault == "terminated":
+            shop.admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        if copies == 5 and fault == "statement time-out":
+            connection.execute("SET LOCAL statement_timeout = 20")
+            connection.execute("SELECT pg_sleep(1)")
+        if copies == 5 and fault == "full disk":
+            connection.execute(
+                "DO $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$"
+            )
+        return real(engine, query, columns, connection, table)
+
+    monkeypatch.setattr(write_rows, "copy_rows", faulty)
+    if fault == "lock time-out":
+        with psycopg.connect(shop.superuser_url) as other:
+            other.execute("LOCK TABLE gold.stock_ledger IN SHARE MODE")
+            shop.publish_to(shop.url, 'timeout = "2 seconds"')
+            error = refused(shop)
+            other.rollback()
+    else:
+        error = refused(shop)
+    assert error.transient and "warehouse.duckdb holds generation 2" in str(error.state)
+    assert shop.generation() == 1 and shop.rows("SELECT count(*) FROM gold.fact_sale_line") == [(20,)]
+    monkeypatch.undo()
+    target = shop.run()
+    assert (target["how"], target["had"], target["generation"]) == ("changes", 1, 2)
+    assert shop.differences() == []
+
+
+def test_a_fault_that_passes_is_tried_again_by_the_run_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run()
+    deliver_day(shop.path, 2)
+    settings = (shop.path / "systock.toml").read_text()
+    (shop.path / "systock.toml").write_text(
+        settings.replace("attempts = 1", 'attempts = 2\nretry_wait = "0.01 seconds"')
+    )
+    real: Callable[..., int] = write_rows.copy_rows
+
+    def once(engine: Any, query: str, columns: Any, connection: Any, table: str) -> int:
+        monkeypatch.undo()
+        shop.admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return real(engine, query, columns, connection, table)
+
+    monkeypatch.setattr(write_rows, "copy_rows", once)
+    assert shop.run()["generation"] == 2 and shop.differences() == []
+
+
+def test_two_runs_from_two_machines_one_after_the_other(shop: Shop) -> None:
+    shop.run()
+    deliver_day(shop.path, 2)
+    shop.publish_to(shop.url, 'timeout = "2 seconds"')
+    with psycopg.connect(shop.superuser_url, application_name="elsewhere") as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (0x737973746F636B,))
+        error = refused(shop)
+        assert error.transient and "another run publishes to this database: postgres at" in error.what
+        assert f"process {other.info.backend_pid} of the server" in error.what
+        threading.Timer(0.7, other.rollback).start()
+        assert shop.run()["generation"] == 2
+    assert shop.differences() == []
+
+
+SYNC = "import sys; from systock import Project; Project(sys.argv[1]).target_sync(full=len(sys.argv) > 2)"
+
+
+class Reader(threading.Thread):
+    """Looks at the server over and over: in one statement, and in several of one transaction."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url, self.stop, self.seen, self.faults, self.longest = url, threading.Event(), set[int](), list[Any](), 0.0
+
+    def run(self) -> None:
+        with psycopg.connect(self.url) as session:
+            session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            while not self.stop.is_set():
+                began = time.monotonic()
+                one = """SELECT (SELECT generation FROM meta.progress), (SELECT count(*) FROM gold.fact_sale_line),
+                    (SELECT sum(lines) FROM meta.batch WHERE table_name = 'sales'), (SELECT count(*) FROM serve.sales_daily)"""
+                [(generation, lines, landed, days)] = session.execute(one).fetchall()
+                [(moved,)] = session.execute("SELECT count(*) FROM gold.fact_stock_movement").fetchall()
+                [(same,)] = session.execute("SELECT generation FROM meta.progress").fetchall()
+                session.commit()
+                self.longest = max(self.longest, time.monotonic() - began)
+                if not (lines == landed == moved and same == generation == days):
+                    self.faults.append((generation, lines, landed, days, moved, same))
+                self.seen.add(generation)
+
+
+def test_killed_in_the_middle_readers_see_one_generation_whole(shop: Shop) -> None:
+    shop.run()
+    reader = Reader(shop.superuser_url)
+    reader.start()
+    chance, cut = random.Random(3), 0
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", SYNC, str(shop.path)], check=True)
+    usual = time.perf_counter() - started
+    for day in range(2, 6):
+        deliver_day(shop.path, day)
+        shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
+        with pytest.raises(TargetError):
+            shop.run()
+        shop.publish_to(shop.url)
+        process = subprocess.Popen([sys.executable, "-c", SYNC, str(shop.path)], stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.6, 1.1) * usual)
+        process.send_signal(signal.SIGKILL)
+        cut += process.wait() == -signal.SIGKILL
+    assert shop.run()["generation"] == 5
+    time.sleep(0.1)
+    reader.stop.set()
+    reader.join()
+    assert reader.faults == [] and {1, 5} <= reader.seen and reader.longest < 1
+    assert cut > 0, "nothing was cut off: the test has not tested anything"
+    assert shop.differences() == []
+
+
+def test_hostile_names_and_values(target_server: str, first_project: Path, tmp_path: Path) -> None:
+    """A database called anything, and values that would do harm where they were not quoted; NUL, which PostgreSQL can't hold."""
+    database = f"we \"ird'; -- %s {os.getpid()}"
+    with shop_on(target_server, first_project, tmp_path, database=database) as shop:
+        shop.settings = shop.settings.replace('name = "small"', 'name = "o\'; DROP TABLE gold.dim_date; -- %s \\""')
+        shop.publish_to(shop.url)
+        shop.project.target_init()
+        deliver_day(shop.path, 2, product="'; DROP TABLE gold.dim_date; -- {} %s \\ é")
+        shop.run()
+        assert shop.differences() == []
+        deliver_day(shop.path, 3, product='"; DELETE FROM meta.batch; -- {} %(x)s $1')
+        assert shop.run()["how"] == "changes" and shop.differences() == []
+        assert Project(shop.path).target_status()["generation_there"] == shop.generation()
+
+
+def test_a_text_that_postgres_cannot_hold_is_named(shop: Shop) -> None:
+    """NUL never gets past the extractors: only SQL of a model could make one."""
+    shop.run()
+    with duckdb.connect(str(shop.path / ".systock" / "build.duckdb")) as build:
+        build.execute("UPDATE gold.dim_product SET product_name = 'nul ' || chr(0) WHERE product_id = 'P1'")
+    with pytest.raises(TargetError, match=r"a text of gold.dim_product holds the character NUL") as failed:
+        shop.project.target_sync(full=True)
+    assert not failed.value.transient and shop.generation() == 1

@@ -1,0 +1,158 @@
+"""Publishing to a real PostgreSQL: what it holds is what the file holds, whatever was missed, changed by hand or added."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from published import Shop, deliver_day, sale_rows
+from small_chain import deliver
+from systock.data_warehouse import touched_log
+from systock.errors import TargetError
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+
+def test_first_load_then_only_what_a_day_touches(shop: Shop) -> None:
+    assert shop.run()["how"] == "first"
+    assert shop.differences() == []
+    before = dict(shop.rows("SELECT CAST(sale_line_key AS text), CAST(xmin AS text) FROM gold.fact_sale_line"))
+    deliver_day(shop.path, 2)
+    target = shop.run()
+    assert (target["how"], target["had"], target["generation"]) == ("changes", 1, 2)
+    written = {table["table"]: table["written"] for table in target["tables"]}
+    assert written["gold.fact_sale_line"] == 20 and "gold.dim_product" not in written
+    after = dict(shop.rows("SELECT CAST(sale_line_key AS text), CAST(xmin AS text) FROM gold.fact_sale_line"))
+    assert len(after) == 40 and before.items() <= after.items(), "rows of the day before were written again"
+    assert shop.differences() == []
+    assert shop.run() == {**target, "how": "nothing", "had": 2, "why": "it is up to date", "tables": []}
+
+
+def test_answers_are_those_of_the_file(shop: Shop) -> None:
+    shop.run()
+    sql = "SELECT business_date, net_amount FROM serve.sales_daily ORDER BY business_date"
+    assert shop.rows(sql) == [tuple(row.values()) for row in shop.project.query(sql).to_pylist()] != []
+    asked = "SELECT product_id, on_hand_units FROM serve.stock_as_of(DATE '2024-03-01', TIMESTAMPTZ '9999-01-01') ORDER BY 1"
+    assert shop.rows(asked) == [tuple(row.values()) for row in shop.project.query(asked).to_pylist()] != []
+
+
+def test_missed_generations_come_at_once_also_when_nothing_is_new(shop: Shop) -> None:
+    shop.run()
+    shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
+    for day in (2, 3):
+        deliver_day(shop.path, day)
+        with pytest.raises(TargetError, match="did not answer") as failed:
+            shop.run()
+        assert f"generation {day}" in str(failed.value) and failed.value.exit_code == 1
+    [last, *_] = shop.project.runs()
+    assert (last["status"], last["generation"]) == ("failed", 3)
+    shop.publish_to(shop.url)
+    assert shop.generation() == 1
+    target = shop.run()
+    assert (target["how"], target["had"], target["generation"]) == ("changes", 1, 3)
+    assert shop.differences() == []
+
+
+def test_any_changes_at_all_come_over(shop: Shop) -> None:
+    """Corrections, withdrawn lines, renamed and vanished places, recounts, in random order, some generations missed."""
+    chance = random.Random(5)
+    shop.run()
+    for step in range(8):
+        for _ in range(chance.randint(1, 3)):
+            match chance.randint(0, 4):
+                case 0:
+                    deliver_day(shop.path, chance.randint(2, 28), chance.randint(1, 5), f"n{step}{chance.random()}")
+                case 1:
+                    at = f"2024-04-{step + 1:02d}T10:00:00+00:00"
+                    rows = [(*row[:5], str(chance.randint(-3, 3) or 1), *row[6:9], at) for row in sale_rows(1, 8)]
+                    rows = [(*row[:8], chance.choice(["", "draft"]), at) for row in rows]
+                    deliver(shop.path, "pos_sales", rows, f"c{step}{chance.random()}", 1_713_000_000.0 + step)
+                case 2:
+                    places = [("S1", f"First {step}", "Europe/Berlin"), ("S3", "Third", "America/New_York")]
+                    deliver(
+                        shop.path, "erp_locations", places[: chance.randint(1, 2)], f"{step}", 1_713_000_000.0 + step
+                    )
+                case 3:
+                    at = f"2024-03-{step + 2:02d}T00:00:00+00:00"
+                    deliver(
+                        shop.path,
+                        "erp_products",
+                        [(f"P{step % 3}", f"y{step}", "2", "pcs", at)],
+                        f"{step}x",
+                        1_713_000_000.0 + step,
+                    )
+                case 4:
+                    count = [("S1", f"P{step % 3}", f"2024-03-{step + 2:02d}", str(chance.randint(0, 60)))]
+                    deliver(shop.path, "counts_counts", count, f"{step}x", 1_713_000_000.0 + step)
+        if chance.random() < 0.4:
+            shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
+            with pytest.raises(TargetError):
+                shop.run()
+            shop.publish_to(shop.url)
+        else:
+            assert shop.run()["how"] in ("changes", "nothing")
+            assert shop.differences() == []
+    assert shop.run()["how"] in ("changes", "nothing") and shop.differences() == []
+
+
+def test_a_target_older_than_the_log_is_compared_row_by_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run()
+    monkeypatch.setattr(touched_log, "KEPT_GENERATIONS", 1)
+    shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
+    for day in (2, 3, 4):
+        deliver_day(shop.path, day)
+        with pytest.raises(TargetError):
+            shop.run()
+    shop.publish_to(shop.url)
+    target = shop.run()
+    assert (target["how"], target["had"], target["generation"]) == ("compare", 1, 4)
+    assert {table["table"]: table["written"] for table in target["tables"]}["gold.fact_sale_line"] == 60
+    assert shop.differences() == []
+
+
+def test_a_warehouse_built_anew_writes_only_what_differs(shop: Shop) -> None:
+    shop.run()
+    shop.project.run(full=True)
+    [last, *_] = shop.project.runs()
+    target = last["summary"]["target"]
+    assert target["how"] == "compare" and target["generation"] == 2
+    assert not {table["table"] for table in target["tables"]} & {"gold.fact_sale_line", "gold.dim_product"}
+    assert shop.differences() == []
+
+
+def test_snapshots_come_over(shop: Shop) -> None:
+    shop.run()
+    shop.project.snapshot_take(kind="stock")
+    assert shop.rows("SELECT count(*) FROM snapshot.stock_state") == [(3,)]
+    assert shop.differences() == []
+
+
+def test_changes_by_hand_are_told_and_mended(shop: Shop) -> None:
+    shop.run()
+    shop.admin.execute("UPDATE gold.fact_sale_line SET quantity_units = 99 WHERE product_id = 'P1'")
+    shop.admin.execute("DELETE FROM gold.fact_stock_count")
+    deliver_day(shop.path, 2)
+    summary = shop.project.run()
+    told = "\n".join(summary.warnings)
+    assert "UPDATE on gold.fact_sale_line" in told and "DELETE on gold.fact_stock_count" in told
+    assert "systock target sync --full" in told
+    assert len(shop.project.target_status()["hand_changes"]) == 2
+    assert [text.partition(":")[0] for text in shop.differences()] == ["gold.fact_sale_line", "gold.fact_stock_count"]
+    mended = {table["table"]: table["written"] for table in shop.project.target_sync(full=True)["tables"]}
+    assert mended == {"gold.fact_sale_line": 7, "gold.fact_stock_count": 3}
+    assert shop.differences() == [] and shop.project.target_status()["hand_changes"] == []
+    assert not any("by hand" in warning for warning in shop.project.run().warnings)
+
+
+def test_tables_altered_by_hand_stop_the_run_until_asked(shop: Shop) -> None:
+    shop.run()
+    shop.admin.execute("ALTER TABLE gold.fact_store_day ADD COLUMN mine text")
+    shop.admin.execute("DROP TABLE gold.dim_holiday CASCADE")
+    deliver_day(shop.path, 2)
+    with pytest.raises(TargetError, match=r"(?s)gold.dim_holiday, gold.fact_store_day.*sync --full"):
+        shop.run()
+    assert shop.generation() == 1
+    assert shop.project.target_sync(full=True)["how"] == "anew"
+    assert shop.differences() == [] and shop.generation() == 2
+    assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%__old%'") == [(0,)]
