@@ -58,7 +58,7 @@ def test_any_changes_at_all_come_over(shop: Shop) -> None:
     """Corrections, withdrawn lines, renamed and vanished places, recounts, in random order, some generations missed."""
     chance = random.Random(5)
     shop.run()
-    for step in range(8):
+    for step in range(5):
         for _ in range(chance.randint(1, 3)):
             match chance.randint(0, 4):
                 case 0:
@@ -155,4 +155,43 @@ def test_tables_altered_by_hand_stop_the_run_until_asked(shop: Shop) -> None:
     assert shop.generation() == 1
     assert shop.project.target_sync(full=True)["how"] == "anew"
     assert shop.differences() == [] and shop.generation() == 2
+    assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%__old%'") == [(0,)]
+
+
+@pytest.mark.long
+def test_tables_made_otherwise_are_made_beside_and_swapped(shop: Shop) -> None:
+    """An own table: it comes, gets a wider column and another, its view changes, it goes; others' views stop that."""
+    shop.run()
+    models = shop.path / "models"
+    models.mkdir()
+
+    def define(columns: str, select: str, view: str) -> None:
+        (models / "mine.sql").write_text(
+            f"-- Mine.\n-- refresh: full\nCREATE TABLE gold.mine (\n{columns}\n);\n\n{select};\n"
+        )
+        (models / "view.sql").write_text(
+            f"-- Asked.\n-- refresh: view\nCREATE TABLE serve.asked_mine (\n    a integer -- a\n);\n\nSELECT {view} AS a\nFROM gold.mine AS mine;\n"
+        )
+
+    define("    a integer PRIMARY KEY -- a", "SELECT 1 AS a", "mine.a")
+    assert "gold.mine: comes" in str(shop.project.run(dry_run=True).target)
+    assert shop.run()["how"] == "anew" and shop.rows("SELECT a FROM serve.asked_mine") == [(1,)]
+    define("    a integer PRIMARY KEY -- a", "SELECT 1 AS a", "mine.a + 1")
+    assert shop.run()["how"] == "compare" and shop.rows("SELECT a FROM serve.asked_mine") == [(2,)]
+    define(
+        "    a bigint PRIMARY KEY, -- a\n    b text -- b",
+        "SELECT CAST(1 AS bigint) AS a, 'x' AS b",
+        "CAST(mine.a AS integer)",
+    )
+    shop.admin.execute("CREATE VIEW public.theirs AS SELECT a FROM gold.mine")
+    with pytest.raises(TargetError, match=r"public\.theirs"):
+        shop.run()
+    shop.admin.execute("DROP VIEW public.theirs")
+    target = shop.run()
+    assert target["how"] == "anew" and "gold.mine: b comes, a is widened from integer to bigint" in target["why"]
+    assert shop.rows("SELECT a, b FROM gold.mine") == [(1, "x")] and shop.differences() == []
+    for file in models.iterdir():
+        file.unlink()
+    assert "gold.mine: goes" in shop.run()["why"]
+    assert not shop.has("gold.mine") and shop.differences() == []
     assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%__old%'") == [(0,)]

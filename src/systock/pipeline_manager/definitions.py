@@ -174,7 +174,9 @@ class Definitions:
             contracts = {contract.qualified: contract for contract in self.contracts.values()}
             return make_schema(PostgresSchema(self._all_tables, contracts)).as_json()
 
-        return read_schema(self.book.get("target", make))
+        schema = read_schema(self.book.get("target", make))
+        self.book.save()  # a run that builds nothing needs it too
+        return schema
 
     @cached_property
     def mapping_sql(self) -> list[MappingSql]:

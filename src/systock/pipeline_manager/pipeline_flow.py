@@ -59,7 +59,13 @@ FLOW = (
         "systock.quality",
         "contracts and reconciliation; one failure publishes nothing",
     ),
-    Stage("publish", "build file", "warehouse", "systock.load", "copy and rename; readers see one whole generation"),
+    Stage(
+        "publish",
+        "build file",
+        "warehouse",
+        "systock.load",
+        "the file by copy and rename, a server in one transaction; readers see one whole generation",
+    ),
 )
 
 
