@@ -20,7 +20,10 @@ from ..servers import Server, postgres
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-HISTORIES = {f"silver.{entity}__versions" for entity in ("sale_line", "stock_count", "stock_movement")}
+HISTORIES = {
+    f"silver.{entity}__versions"
+    for entity in ("period_close", "sale_line", "stock_count", "stock_movement", "transfer_line")
+}
 
 ODD_TABLE = r"""
 -- Rows with 'quotes', a \ and "double" ones.
