@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from systock.data_warehouse.engine.postgres_ddl import KINDS, LONGEST_NAME, name_sql, short_name, table_statements
+from systock.data_warehouse.engine.postgres_indexes import indexes_of
 from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.table_file import load_folder, parse_text
 from systock.errors import DefinitionError
@@ -190,3 +191,25 @@ def test_a_name_that_postgres_would_cut_stops() -> None:
 def test_silver_on_request() -> None:
     wished = PostgresSchema(load_folder(SCHEMA), load_folder(CONTRACTS), silver=["product"])
     assert {t.qualified for t in wished.stored if t.schema == "silver"} == HISTORIES | {"silver.product__versions"}
+
+
+def test_indexes_are_for_places_days_products_and_rows_that_go() -> None:
+    tables = {table.qualified: table for table in schema().stored}
+    assert indexes_of(tables["gold.fact_sale_line"]) == (
+        ("location_durable_key", "business_date"), ("business_date",), ("product_durable_key",),
+        ("product_key",), ("location_key",), ("customer_key",),
+    )  # fmt: skip
+    # Its key begins with the product; and no index for what only its key is asked of.
+    assert indexes_of(tables["gold.fact_stock_interval"]) == (("location_durable_key", "from_date"),)
+    assert indexes_of(tables["meta.batch"]) == indexes_of(tables["gold.dim_channel"]) == ()
+
+
+def test_a_filter_on_a_place_and_a_month_reaches_the_facts(connection: Any) -> None:
+    connection.execute("SET LOCAL enable_seqscan = off")
+    for question in (
+        "serve.sales_daily WHERE location_durable_key = 1 AND business_date BETWEEN '2024-05-01' AND '2024-05-31'",
+        "serve.sales_as_of('2024-05-01', '2024-05-31', '2024-06-01') WHERE location_durable_key = 1",
+    ):
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN SELECT * FROM {question}").fetchall())
+        facts = plan[plan.index(" on fact_sale_line") :].partition("->  ")[0]
+        assert "business_date <= '2024-05-31'" in facts and "location_durable_key = 1)" in facts, plan

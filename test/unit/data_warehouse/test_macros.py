@@ -44,7 +44,7 @@ class Engine:
 
     def ask(self, portable: str, zones: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query in portable SQL; QueryError where the engine refuses."""
-        sql = compile_text(portable, self.dialect, zones=zones)
+        sql = compile_text(portable, self.dialect, zones=tuple(zones))
         sql = sql.replace('"main"."given"', "given").replace("main.given", "given")
         if self.postgres is None:
             return self.duckdb.rows(sql)

@@ -1,10 +1,35 @@
-"""The indexes that tables in PostgreSQL have beside their primary keys (measured: docs/decisions/15-postgres.md)."""
+"""The indexes that tables in PostgreSQL have beside their primary keys (measured: docs/decisions/15-postgres-schema.md)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from systock.data_warehouse.table_file import TableFile
+
+#: The days that questions ask about: of what happened, and of what holds from then on.
+_DAYS = ("business_date", "from_date")
+_PLACE, _PRODUCT = "location_durable_key", "product_durable_key"
+#: References to these: the calendar and lists of kinds, whose rows do not go while facts name them.
+_NEVER_GONE = ("gold.dim_date", "gold.dim_channel", "gold.dim_movement_kind")
 
 
 def indexes_of(table: TableFile) -> tuple[tuple[str, ...], ...]:
-    """The columns of each index, in order."""
-    return ()
+    """The columns of each index, in order: what questions choose rows by, and what a dimension's row is looked for by when it goes.
+
+    Only of gold: all else is small, or asked by its key.
+    """
+    if table.schema != "gold":
+        return ()
+    return tuple(dict.fromkeys(columns for columns in _wanted(table) if columns != table.primary_key[: len(columns)]))
+
+
+def _wanted(table: TableFile) -> Iterator[tuple[str, ...]]:
+    names = table.column_names
+    day = next((name for name in _DAYS if name in names), None)
+    if day and _PLACE in names:
+        yield (_PLACE, day)
+    if day == "business_date":
+        yield (day,)
+    if _PRODUCT in names:
+        yield (_PRODUCT,)
+    yield from ((reference.column,) for reference in table.references if reference.table not in _NEVER_GONE)

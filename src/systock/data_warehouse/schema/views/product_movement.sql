@@ -28,12 +28,32 @@ CREATE TABLE serve.product_movement (
     PRIMARY KEY (product_durable_key, location_durable_key, stock_status, month_start_date)
 );
 
-WITH entry AS (
+WITH dated_entry AS (
     SELECT
+        ledger_entry_key,
         product_durable_key,
         location_durable_key,
         stock_status,
         add_days(business_date, 1 - CAST(EXTRACT(DAY FROM business_date) AS integer)) AS month_start_date,
+        business_date,
+        occurred_at,
+        entry_order,
+        product_id,
+        location_id,
+        movement_kind,
+        quantity_units,
+        balance_before_units,
+        balance_after_units,
+        variance_units
+    FROM gold.stock_ledger
+),
+
+entry AS (
+    SELECT
+        product_durable_key,
+        location_durable_key,
+        stock_status,
+        month_start_date,
         product_id,
         location_id,
         movement_kind,
@@ -42,16 +62,14 @@ WITH entry AS (
         balance_after_units,
         variance_units,
         ROW_NUMBER() OVER (
-            PARTITION BY product_durable_key, location_durable_key, stock_status, EXTRACT(YEAR FROM business_date),
-            EXTRACT(MONTH FROM business_date)
+            PARTITION BY product_durable_key, location_durable_key, stock_status, month_start_date
             ORDER BY business_date, occurred_at, entry_order, ledger_entry_key
         ) AS number_from_start,
         ROW_NUMBER() OVER (
-            PARTITION BY product_durable_key, location_durable_key, stock_status, EXTRACT(YEAR FROM business_date),
-            EXTRACT(MONTH FROM business_date)
+            PARTITION BY product_durable_key, location_durable_key, stock_status, month_start_date
             ORDER BY business_date DESC, occurred_at DESC, entry_order DESC, ledger_entry_key DESC
         ) AS number_from_end
-    FROM gold.stock_ledger
+    FROM dated_entry
 ),
 
 month AS (

@@ -56,11 +56,9 @@ current_day AS (
     SELECT
         location_durable_key,
         business_date,
-        CAST(SUM(reporting_net_amount) AS numeric(18, 4)) AS net_amount,
-        CAST(SUM(quantity_units) AS numeric(18, 3)) AS net_units
-    FROM gold.fact_sale_line
-    WHERE is_counted
-    GROUP BY location_durable_key, business_date
+        reporting_net_amount AS net_amount,
+        net_units
+    FROM gold.fact_store_day
 ),
 
 cause AS (

@@ -52,7 +52,7 @@ sold_day AS (
         location_durable_key,
         add_days(business_date, 1 - CAST(EXTRACT(DAY FROM business_date) AS integer)) AS month_start_date,
         reporting_net_amount
-    FROM serve.sales_daily
+    FROM gold.fact_store_day
 ),
 
 sold AS (
