@@ -33,6 +33,7 @@ class RunSummary:
     unusual: list[str] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    target: dict[str, Any] | None = None
     seconds: float = 1.25
 
 
