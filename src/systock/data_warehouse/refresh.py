@@ -155,8 +155,8 @@ class Refresh:
         change = self.changes.get(read)
         if table.kept_since:
             if not self._was_known(table.kept_since):
-                return
-            if not self._any_row(table.qualified):  # it begins with what holds now
+                change = None
+            elif not self._any_row(table.qualified):  # it begins with what holds now
                 change = Change(everything=True)
         if change is None:
             if not exists:
