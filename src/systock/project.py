@@ -20,8 +20,9 @@ from systock.pipeline_manager.extent import extent_of
 from systock.pipeline_manager.freshness import freshness, newest_volume
 from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
-from systock.pipeline_manager.run_pipeline import RunSummary, Workplace, build_anew, remove_file, run
+from systock.pipeline_manager.run_pipeline import RunSummary, build_anew, remove_file, run
 from systock.pipeline_manager.state import State
+from systock.pipeline_manager.workplace import Workplace
 from systock.setting_values import hint
 
 if TYPE_CHECKING:
@@ -426,13 +427,10 @@ class Project:
 
         tables: names such as "serve.sales_daily", or patterns such as "serve.*".
         """
-        from systock.data_warehouse.engine.duckdb import connect
         from systock.load.export import export_tables, matching
 
-        asked, watched, may = [tables] if isinstance(tables, str) else tables, _watched(progress), self.settings.run
-        with connect(
-            self._warehouse(), read_only=True, memory_limit=may.memory_limit or None, threads=may.threads or None
-        ) as engine:
+        asked, watched = [tables] if isinstance(tables, str) else tables, _watched(progress)
+        with self._place.connect(self._warehouse(), read_only=True) as engine:
             found = matching(engine, asked)
             watched.stage("export", len(found))
             return export_tables(engine, found, Path(to), form, lambda table: watched.advance(1, table))

@@ -63,7 +63,7 @@ class Folder:
         shutil.rmtree(self.root)
 
 
-@settings(max_examples=3)
+@settings(max_examples=6)
 @given(deliveries=DELIVERIES)
 def test_runs_cut_anywhere_end_in_the_same_silver_and_gold(deliveries: list) -> None:
     with Folder("name:k%Y%m%dT%H%M%SZ") as one, Folder("name:k%Y%m%dT%H%M%SZ") as many:
@@ -76,7 +76,7 @@ def test_runs_cut_anywhere_end_in_the_same_silver_and_gold(deliveries: list) -> 
         assert all(table["same"] for table in Project(many).rebuild(verify=True)["tables"])
 
 
-@settings(max_examples=3)
+@settings(max_examples=6)
 @given(deliveries=DELIVERIES, data=st.data())
 def test_current_state_does_not_depend_on_the_order_of_landing(deliveries: list, data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(deliveries))))

@@ -13,6 +13,7 @@ from typing import cast
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.table_file import KNOWN_COLUMNS
 from systock.errors import DefinitionError
+from systock.sql_text import quoted
 
 # Canonical text by type ({0} = the column), per engine. All but text are made of characters other than ';'.
 _TEXTS: dict[str, dict[str, str]] = {
@@ -63,7 +64,7 @@ def row_text_sql(columns: Sequence[tuple[str, str]], dialect: str = "duckdb") ->
     """
     parts: list[str] = []
     for name, type_ in columns:
-        column = '"' + name.replace('"', '""') + '"'
+        column = quoted(name)
         if type_ == "text":
             parts.append(f"length({column}), ':', {column}")
             continue

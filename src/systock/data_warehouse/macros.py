@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from systock.data_warehouse.macro import Builder, Call, Macro, form, parts_concat, text_args
 from systock.data_warehouse.macros_postgres import POSTGRES
 from systock.errors import DefinitionError
+from systock.sql_text import literal
 
 # --- keys ------------------------------------------------------------------------------------------------------------
 
@@ -117,19 +118,15 @@ def _mul_div_duckdb(call: Call) -> str:
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
-def _in_zone_duckdb(value: str, zone: str, literal: str | None, zones: Sequence[str]) -> str:
+def _in_zone_duckdb(value: str, zone: str, constant: str | None, zones: Sequence[str]) -> str:
     # timezone() with a constant zone is six times as fast as with a column: hence a branch per zone in use. An unknown
     # zone would stop the whole query, even inside TRY: %Z tells without stopping whether the name is one.
-    if literal is not None:
+    if constant is not None:
         return f"timezone({zone}, {value})"
-    whens = "".join(f"WHEN {_quoted(name)} THEN timezone({_quoted(name)}, {value}) " for name in zones)
+    whens = "".join(f"WHEN {literal(name)} THEN timezone({literal(name)}, {value}) " for name in zones)
     known = f"try_strptime('2000-01-01 ' || {zone}, '%Y-%m-%d %Z') IS NOT NULL AND trim({zone}) = {zone}"
     checked = f"CASE WHEN {known} THEN timezone({zone}, {value}) END"
     return f"CASE {zone} {whens}ELSE {checked} END" if whens else checked
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _local_to_utc_duckdb(call: Call) -> str:
@@ -201,7 +198,7 @@ def _json_get_duckdb(call: Call) -> str:
             f"json_get() got the path {call.literals[1]!r}", todo="Write names and positions with dots: 'lines.0.sku'."
         )
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
-    return f"TRY(json_extract_string({call.args[0]}, {_quoted(pointer)}))"
+    return f"TRY(json_extract_string({call.args[0]}, {literal(pointer)}))"
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token
 from systock.data_warehouse.macro import Call, Macro
 from systock.data_warehouse.macros import MACROS
 from systock.errors import DefinitionError
+from systock.sql_text import quoted
 
 DIALECTS = ("duckdb", "postgres")
 
@@ -79,7 +80,7 @@ class _PostgresWriter(_MacroWriter, Postgres.Generator):  # type: ignore[misc, v
 
     def identifier_sql(self, expression: exp.Identifier) -> str:
         """Quoted, so that no name is taken for a word of PostgreSQL's."""
-        return '"' + postgres_name(expression.name).replace('"', '""') + '"'
+        return quoted(postgres_name(expression.name))
 
 
 _WRITERS: dict[str, type[Any]] = {"duckdb": _DuckDBWriter, "postgres": _PostgresWriter}

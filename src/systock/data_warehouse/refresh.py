@@ -156,7 +156,7 @@ class Refresh:
         if table.kept_since:
             if not self._was_known(table.kept_since):
                 change = None
-            elif not self._any_row(table.qualified):  # it begins with what holds now
+            elif not has_rows(self.engine, table.qualified):  # it begins with what holds now
                 change = Change(everything=True)
         if change is None:
             if not exists:
@@ -179,10 +179,7 @@ class Refresh:
 
     def _was_known(self, entity: str) -> bool:
         """Was there any row of an entity of silver by now?"""
-        return self._any_row(f"{entity}__versions WHERE known_from_at <= {self.known_at}")
-
-    def _any_row(self, relation: str) -> bool:
-        return bool(self.engine.rows(f"SELECT 1 FROM {relation} LIMIT 1"))
+        return has_rows(self.engine, f"{entity}__versions WHERE known_from_at <= {self.known_at}")
 
     def _typed(self, table: CompiledTable, select: str) -> str:
         """The SELECT's rows in the table's own types, so that old and new rows compare."""
@@ -195,6 +192,11 @@ class Refresh:
     def _count(self, relation: str) -> int:
         [(rows,)] = self.engine.rows(f"SELECT count(*) FROM {relation}")
         return int(rows)
+
+
+def has_rows(engine: Engine, relation: str) -> bool:
+    """Has a relation, maybe with a WHERE behind it, any row?"""
+    return bool(engine.rows(f"SELECT 1 FROM {relation} LIMIT 1"))
 
 
 def show_change(engine: Engine, table: CompiledTable) -> Change:

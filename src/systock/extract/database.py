@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from systock.errors import SourceError
+from systock.sql_text import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +70,7 @@ class Database(ABC):
         """A value in SQL."""
         if value.bare and _NUMBER.fullmatch(value.text):
             return value.text
-        return "'" + value.text.replace("'", "''") + "'"
+        return literal(value.text)
 
     def behind(self, names: Sequence[str], values: Sequence[Value]) -> str:
         """The condition that columns lie behind values, the first column counting most."""

@@ -36,7 +36,28 @@ _WORDS = {
     "does not exist": "42P01",
     "canceling statement": "57014",
 }
-_PASSING = ("08", "40", "53", "55P03", "57")
+#: Faults that pass by themselves, by the beginning of their code.
+PASSING = ("08", "40", "53", "55P03", "57")
+
+
+def whole_seconds(timeout: float) -> int:
+    """A time-out as libpq takes it: whole seconds, at least 2."""
+    return max(2, round(timeout))
+
+
+def bounded_url(url: str, seconds: int) -> str:
+    """A URL with which no server is waited for without end: with time-outs and our name, where it does not say otherwise itself."""
+    waits = {
+        "connect_timeout": seconds,
+        "keepalives_idle": seconds,
+        "keepalives_interval": max(1, seconds // 3),
+        "keepalives_count": 3,
+        "tcp_user_timeout": 2 * seconds * 1000,
+        "application_name": "systock",
+    }
+    given = url.partition("?")[2]
+    added = urlencode({name: value for name, value in waits.items() if f"{name}=" not in given})
+    return f"{url}{'&' if given else '?'}{added}"
 
 
 class PostgresDatabase(Database):
@@ -47,20 +68,10 @@ class PostgresDatabase(Database):
             import adbc_driver_postgresql.dbapi as driver
         except ImportError:
             raise missing_driver("PostgreSQL", "postgres") from None
-        seconds = max(2, round(timeout))
-        waits = {
-            "connect_timeout": seconds,
-            "keepalives_idle": seconds,
-            "keepalives_interval": max(1, seconds // 3),
-            "keepalives_count": 3,
-            "tcp_user_timeout": 2 * seconds * 1000,
-            "application_name": "systock",
-        }
-        given = url.partition("?")[2]
-        added = urlencode({name: value for name, value in waits.items() if f"{name}=" not in given})
+        seconds = whole_seconds(timeout)
         with _errors():
             # The driver's own transactions know no way back to a savepoint: these are plain statements.
-            self._connection = driver.connect(f"{url}{'&' if given else '?'}{added}", autocommit=True)
+            self._connection = driver.connect(bounded_url(url, seconds), autocommit=True)
             try:
                 self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 for name, value in {**_SESSION, "lock_timeout": str(seconds * 1000)}.items():
@@ -138,7 +149,7 @@ def _errors() -> Iterator[None]:
         text = " ".join(str(error).split())
         known = state or next((state for words, state in _WORDS.items() if words in text), "")
         todo = next((todo for start, todo in _SETTLED.items() if known.startswith(start)), None)
-        if known.startswith(_PASSING) or (not known and "ERROR: " not in text):
+        if known.startswith(PASSING) or (not known and "ERROR: " not in text):
             raise DatabaseUnreachable(
                 f"the server did not answer, or hung up: {text}",
                 todo="See whether it runs and may be reached, then run again.",

@@ -8,14 +8,13 @@ from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.touched_log import TouchedLog
 from systock.load.target_schema import TargetTable
+from systock.sql_text import quoted
 
 
 @dataclass(frozen=True)
-class BuildFile:
-    """The build file that is published: the generation that it holds. log_id: names the landing log that it was built from."""
+class Held:
+    """The generation that a build file or a server holds, and what it was made by. log_id: names the landing log behind it."""
 
-    engine: Engine
-    log: TouchedLog
     project: str
     log_id: str
     build_id: str
@@ -23,6 +22,14 @@ class BuildFile:
     commit_no: int
     known_at: str | None
     definition_hash: str
+
+
+@dataclass(frozen=True)
+class BuildFile(Held):
+    """The build file that is published: what it holds, and the log of what its generations touched."""
+
+    engine: Engine
+    log: TouchedLog
 
     def has_published(self, since: Since) -> bool:
         """Is that one of the generations that led to this one? Where a project was put back from a copy it need not be."""
@@ -63,7 +70,7 @@ def read_build(engine: Engine, log: TouchedLog) -> BuildFile:
     [(definition_hash, build_id)] = engine.rows("SELECT definition_hash, build_id FROM meta.definition")
     [(project,)] = engine.rows("SELECT project_name FROM meta.project")
     [(first,)] = engine.rows("SELECT coalesce(CAST(min(known_at) AS VARCHAR), '') FROM meta.batch")
-    return BuildFile(engine, log, project, first, build_id, generation, commit_no, known_at, definition_hash)
+    return BuildFile(project, first, build_id, generation, commit_no, known_at, definition_hash, engine, log)
 
 
 def changed_since(build: BuildFile, table: TargetTable, since: Since | None) -> Changed:
@@ -77,25 +84,21 @@ def changed_since(build: BuildFile, table: TargetTable, since: Since | None) -> 
             keys = build.log.keys_sql(table.qualified, [c.name for c in table.key], since.generation)
             if keys is None:
                 return whole
-            names = ", ".join(_quoted(column.name) for column in table.key)
+            names = ", ".join(quoted(column.name) for column in table.key)
             return Changed(f"{_select(table)} SEMI JOIN ({keys}) AS touched USING ({names})", keys)
         case "versions":
             # Those that were opened since, and those that were closed: a version never goes, and changes in nothing else.
             closed = f"known_to_at > {instant} AND known_to_at < {FOREVER}"
             return Changed(f"{_select(table)} WHERE known_from_at > {instant} OR ({closed})")
         case "commit":
-            return Changed(f"{_select(table)} WHERE {_quoted(table.grows_by)} > {since.commit_no}")
+            return Changed(f"{_select(table)} WHERE {quoted(table.grows_by)} > {since.commit_no}")
         case "generation":
-            return Changed(f"{_select(table)} WHERE {_quoted(table.grows_by)} > {since.generation}")
+            return Changed(f"{_select(table)} WHERE {quoted(table.grows_by)} > {since.generation}")
         case "instant":
-            return Changed(f"{_select(table)} WHERE {_quoted(table.grows_by)} > {instant}")
+            return Changed(f"{_select(table)} WHERE {quoted(table.grows_by)} > {instant}")
     return whole
 
 
 def _select(table: TargetTable) -> str:
-    columns = ", ".join(_quoted(column.name) for column in table.columns)
-    return f"SELECT {columns} FROM {_quoted(table.schema)}.{_quoted(table.name)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    columns = ", ".join(quoted(column.name) for column in table.columns)
+    return f"SELECT {columns} FROM {quoted(table.schema, table.name)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from systock.data_warehouse.engine.base import Engine
+from systock.sql_text import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,8 +39,8 @@ def copy_rows(
     transaction is the caller's. PostgreSQL's text takes every character but NUL.
     """
     carried = tuple(columns)
-    selected = ", ".join(f"{_carried_sql(column)} AS {_quoted(column.name)}" for column in carried)
-    into = ", ".join(_quoted(column.target) for column in carried)
+    selected = ", ".join(f"{_carried_sql(column)} AS {quoted(column.name)}" for column in carried)
+    into = ", ".join(quoted(column.target) for column in carried)
     copied = 0
     # Closed in any case: an answer that is not read to its end keeps the file open for as long as an error quotes it.
     with engine.batches(f"SELECT {selected} FROM ({query}) AS rows", _ROWS_PER_BATCH) as rows:
@@ -65,9 +66,5 @@ def _encoded(rows: pa.RecordBatchReader) -> Iterator[tuple[bytes, int]]:
 
 def _carried_sql(column: CopiedColumn) -> str:
     # Arrow gets a uuid as text, which PostgreSQL would not read as one: its 16 bytes are what the server takes.
-    name = _quoted(column.name)
+    name = quoted(column.name)
     return f"CAST({name} AS BLOB)" if column.type == "uuid" else name
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -13,6 +13,7 @@ from sqlglot import exp
 from systock.data_warehouse.table_file import Check, Column, TableFile
 from systock.errors import UsageError
 from systock.etl_pipeline.bronze_layer.durable import refusal
+from systock.sql_text import quoted
 
 FILE_NAME = "sources.yml"
 #: What the schemas hold, in the order in which they are written; those of a project's own tables follow.
@@ -98,7 +99,7 @@ def _table(table: TableFile, shown: Mapping[str, TableFile]) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": table.name, "description": _literal(table.sentence)}
     if len(key) > 1:
         # A row of values compares as a whole, where joined texts would not tell 'a-' beside 'b' from 'a' beside '-b'.
-        row = f"({', '.join(map(_quoted, key))})"
+        row = f"({', '.join(map(quoted, key))})"
         name = f"{source_name(table.schema)}_{table.name}_key_is_unique"
         entry["data_tests"] = [{"unique": {"name": name, "arguments": {"column_name": row}}}]
     entry["columns"] = [_column(table, column, key, shown) for column in columns]
@@ -147,10 +148,6 @@ def accepted_values(check: Check) -> list[str | int] | None:
     if all(value.is_string for value in values):
         return [value.name for value in values]
     return [int(value.name) for value in values] if all(value.is_int for value in values) else None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -17,6 +17,7 @@ from systock.errors import StorageError, UsageError
 from systock.etl_pipeline.bronze_layer.durable import refusal
 from systock.load.publish_file import sync_folder
 from systock.setting_values import hint
+from systock.sql_text import literal, quoted
 
 #: How each kind of file is written. In CSV a missing value is nothing and an empty text is "", as COPY in psql has it.
 FORMATS = {
@@ -48,7 +49,7 @@ def export_tables(
         for (schema, name), path in paths.items():
             new = aside / path.name
             rows = engine.execute(
-                f"COPY (SELECT * FROM {_quoted(schema)}.{_quoted(name)}) TO {_text(new)} ({FORMATS[form]})"
+                f"COPY (SELECT * FROM {quoted(schema, name)}) TO {literal(str(new))} ({FORMATS[form]})"
             )
             _sync(new)
             table = f"{schema}.{name}"
@@ -141,11 +142,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

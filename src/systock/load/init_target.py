@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.make_tables import grants
-from systock.load.target_session import TargetSession, literal, quoted
+from systock.load.target_session import TargetSession
 from systock.load.target_state import ANALYST, LOADER, OWN_SCHEMA, OWN_TABLES, OWNER, READER
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.config import TargetSettings

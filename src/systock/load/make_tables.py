@@ -8,9 +8,10 @@ from contextlib import suppress
 from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.target_schema import TargetSchema, text_hash
-from systock.load.target_session import TargetSession, quoted
+from systock.load.target_session import TargetSession
 from systock.load.target_state import ANALYST, LOADER, OWNER, READER, trigger_sql
 from systock.load.write_rows import Writer, there
+from systock.sql_text import quoted
 
 #: Who may name what lies in a schema; what views read of others needs no more than SELECT on the table itself.
 _READ = {"gold": (ANALYST,), "snapshot": (ANALYST,), "serve": (READER, ANALYST), "meta": (READER, ANALYST)}

@@ -55,8 +55,12 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
             f"tables are not as SyStock made them: {_some(altered)}", where=session.where,
             todo=f"Put back what was changed, or have {FULL} make them anew: what was added to them is lost then.",
         )  # fmt: skip
-    lost = [f"{change.table} ({', '.join(change.loses)})" for change in other if change.loses]
-    if (lost := [text for text in lost if text.startswith(SNAPSHOTS)]) and not full:
+    lost = [
+        f"{change.table} ({', '.join(change.loses)})"
+        for change in other
+        if change.loses and change.table.startswith(SNAPSHOTS)
+    ]
+    if lost and not full:
         raise TargetError(
             f"snapshots on the server would lose columns, or digits of them: {_some(lost)}", where=session.where,
             todo=f"Leave these columns in the snapshot's file; or, where they may go, type {FULL}.",

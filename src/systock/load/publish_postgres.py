@@ -12,7 +12,7 @@ from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_
 from systock.load.plan_publication import FULL, Plan, plan_publication
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
-from systock.load.target_state import OWNER, PUBLISHING, HandChange, TargetState
+from systock.load.target_state import OWNER, PUBLISHING, HandChange
 from systock.load.write_rows import Staged, Writer
 
 if TYPE_CHECKING:
@@ -83,11 +83,7 @@ def _publish(
             target_state.write_objects(session, schema)
     if full or plan.how in ("first", "anew"):
         session.execute("DELETE FROM systock.hand_change")
-    state = TargetState(
-        build.project, build.log_id, build.build_id, build.generation, build.commit_no, build.known_at,
-        build.definition_hash, published_at="",
-    )  # fmt: skip
-    target_state.write_state(session, state)
+    target_state.write_state(session, build)
 
 
 def _write_changes(

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from systock.errors import SettingsError, SystockError, TargetError
+from systock.extract.database_postgres import PASSING, bounded_url, whole_seconds
 from systock.extract.redact import redact, secrets_of
+from systock.sql_text import quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,8 +33,6 @@ _TODO = {
     "55P03": "Another session holds rows or tables of the target: see pg_locks there, then run again.",
     "57014": "A time-out of the server or an administrator stopped it: see statement_timeout there, then run again.",
 }
-#: Faults that pass by themselves, by the beginning of their code.
-_PASSING = ("08", "40", "53", "55P03", "57")
 #: What has no code, but says so.
 _WORDS = {
     "password authentication failed": "28P01",
@@ -58,21 +57,10 @@ class TargetSession:
         url = settings.server
         assert url is not None
         self._secrets = secrets_of(settings)
-        seconds = max(2, round(settings.timeout.total_seconds()))
-        self._seconds = seconds
+        self._seconds = whole_seconds(settings.timeout.total_seconds())
         self.where = "[target]"
-        waits = {
-            "connect_timeout": seconds,
-            "keepalives_idle": seconds,
-            "keepalives_interval": max(1, seconds // 3),
-            "keepalives_count": 3,
-            "tcp_user_timeout": 2 * seconds * 1000,
-            "application_name": "systock",
-        }
-        given = url.partition("?")[2]
-        added = urlencode({name: value for name, value in waits.items() if f"{name}=" not in given})
         with self.errors():
-            self.connection: psycopg.Connection[Any] = psycopg.connect(f"{url}{'&' if given else '?'}{added}")
+            self.connection: psycopg.Connection[Any] = psycopg.connect(bounded_url(url, self._seconds))
         try:
             told = self.connection.info
             self.where = f"{told.host}:{told.port}/{told.dbname}"
@@ -178,7 +166,7 @@ class TargetSession:
                     "See whether it runs and may be reached, then run again.",
                 )
             told = TargetError(
-                text, where=self.where, sqlstate=state, transient=lost or state.startswith(_PASSING),
+                text, where=self.where, sqlstate=state, transient=lost or state.startswith(PASSING),
                 state="The server keeps the generation that it had.", todo=todo or "See what the server says, then run again.",
             )  # fmt: skip
             redact(told, self._secrets)
@@ -196,13 +184,3 @@ def name_in_url(settings: TargetSettings) -> tuple[str, str]:
     told = conninfo_to_dict(settings.server)
     user = str(told.get("user") or "")
     return user, str(told.get("dbname") or user)
-
-
-def quoted(*names: str) -> str:
-    """An SQL name, whatever it holds."""
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def literal(text: str) -> str:
-    """An SQL text, whatever it holds."""
-    return "'" + text.replace("'", "''") + "'"

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from systock.errors import TargetError
+from systock.load.changed_rows import Held
 from systock.load.target_schema import TargetSchema, text_hash
-from systock.load.target_session import TargetSession, literal
+from systock.load.target_session import TargetSession
+from systock.sql_text import literal
 
 #: Roles, by what they may do: make tables; write rows; read questions; read everything. See docs/settings.md.
 OWNER, LOADER, READER, ANALYST = "systock_owner", "systock_loader", "systock_reader", "systock_analyst"
@@ -19,16 +21,9 @@ PUBLISHING = "systock.publishing"
 
 
 @dataclass(frozen=True)
-class TargetState:
-    """The generation that a server holds, and what it was made by."""
+class TargetState(Held):
+    """What a server holds, and since when."""
 
-    project: str
-    log_id: str
-    build_id: str
-    generation: int
-    commit_no: int
-    known_at: str | None
-    definition_hash: str
     published_at: str
 
 
@@ -141,7 +136,7 @@ def read_state(session: TargetSession) -> TargetState | None:
     return TargetState(*rows[0]) if rows else None
 
 
-def write_state(session: TargetSession, state: TargetState) -> None:
+def write_state(session: TargetSession, held: Held) -> None:
     """Remember what the server holds from now on; its published_at is the server's clock."""
     session.execute(
         """INSERT INTO systock.target (project, log_id, build_id, generation, commit_no, known_at, definition_hash, published_at)
@@ -150,10 +145,15 @@ def write_state(session: TargetSession, state: TargetState) -> None:
             generation = excluded.generation, commit_no = excluded.commit_no, known_at = excluded.known_at,
             definition_hash = excluded.definition_hash, published_at = excluded.published_at""",
         (
-            state.project, state.log_id, state.build_id, state.generation, state.commit_no, state.known_at,
-            state.definition_hash,
+            held.project,
+            held.log_id,
+            held.build_id,
+            held.generation,
+            held.commit_no,
+            held.known_at,
+            held.definition_hash,
         ),
-    )  # fmt: skip
+    )
 
 
 def hand_changes(session: TargetSession) -> list[HandChange]:

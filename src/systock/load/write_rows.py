@@ -9,7 +9,8 @@ from systock.errors import TargetError
 from systock.load.changed_rows import BuildFile, Changed
 from systock.load.copy_rows import CopiedColumn, copy_rows
 from systock.load.target_schema import TargetTable
-from systock.load.target_session import TargetSession, quoted
+from systock.load.target_session import TargetSession
+from systock.sql_text import quoted
 
 #: The server's code for a character that it can't store: NUL.
 _NO_SUCH_CHARACTER = "22021"

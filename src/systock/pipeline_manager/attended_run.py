@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from systock.errors import BusyError, StorageError, SystockError
 from systock.pipeline_manager.freshness import late_notices, volume_notices
 from systock.pipeline_manager.notify import tell
-from systock.pipeline_manager.run_pipeline import RunSummary, SourcesFailed, Workplace, run
+from systock.pipeline_manager.run_pipeline import RunSummary, SourcesFailed, run
 from systock.pipeline_manager.state import Notice, State
+from systock.pipeline_manager.workplace import Workplace
 
 if TYPE_CHECKING:
     from systock.config import RunSettings

@@ -18,7 +18,6 @@ from systock.data_warehouse.touched_log import TouchedLog
 from systock.errors import CheckFailed
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, Commit, LandingLog
 from systock.etl_pipeline.silver_layer import row_equation
-from systock.etl_pipeline.silver_layer.cast_rules import literal
 from systock.etl_pipeline.silver_layer.conform import create_silver
 from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
 from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
@@ -31,6 +30,7 @@ from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh, steps_
 from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
 from systock.quality.value_conservation import books_are_whole, conserves_value
+from systock.sql_text import literal
 
 #: The source under which snapshots land.
 SNAPSHOT_SOURCE = "systock"

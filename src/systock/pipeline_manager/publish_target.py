@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from systock.load.publish_postgres import Brought
     from systock.pipeline_manager.build import Progress
     from systock.pipeline_manager.definitions import Definitions
-    from systock.pipeline_manager.run_pipeline import Workplace
+    from systock.pipeline_manager.workplace import Workplace
 
 
 def publish_target(
@@ -137,16 +137,11 @@ def _require_server(place: Workplace) -> None:
 @contextmanager
 def _build_file(place: Workplace) -> Iterator[BuildFile]:
     """The build file, opened to be read: what is published is its readers' alone."""
-    from systock.data_warehouse.engine.duckdb import connect
     from systock.data_warehouse.touched_log import TouchedLog
     from systock.load.changed_rows import read_build
 
     if not place.build_file.exists():
         raise UsageError("nothing is built yet", where=str(place.build_file), todo="Run 'systock run' first.")
-    settings = place.settings.run
-    with connect(
-        place.build_file, read_only=True, memory_limit=settings.memory_limit or None, threads=settings.threads or None,
-        temp_directory=place.state_dir / "tmp",
-    ) as engine:  # fmt: skip
+    with place.connect(place.build_file, read_only=True) as engine:
         engine.expect_rows(0)  # rows pass through in small batches
         yield read_build(engine, TouchedLog(engine))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from systock.data_warehouse.compiled import FOREVER, CompiledTable, before, changed, new
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.refresh import Change, NetChanges, Refresh, Refreshed
+from systock.data_warehouse.refresh import Change, NetChanges, Refresh, Refreshed, has_rows
 from systock.etl_pipeline.silver_layer.conform import create_silver, known_sql, versions_of
 from systock.pipeline_manager.definitions import CompiledTables, Definitions
 
@@ -58,7 +58,9 @@ class GoldRefresh:
                     self.engine, self.compiled, self._silver_changes(since, moment, self._is_new and not number), moment
                 )
                 for table in kept:
-                    refresh.table(table, exists=bool(number or not self._is_new) and self._has_rows(table))
+                    refresh.table(
+                        table, exists=bool(number or not self._is_new) and has_rows(self.engine, table.qualified)
+                    )
                 net.add([table for table in kept if table.refresh != "versions"], refresh.changes)
                 since = moment
                 if not is_last:
@@ -74,9 +76,6 @@ class GoldRefresh:
             advance(1, table.qualified)
         self.done += refresh.done
         self.changes = refresh.changes
-
-    def _has_rows(self, table: CompiledTable) -> bool:
-        return bool(self.engine.rows(f"SELECT 1 FROM {table.qualified} LIMIT 1"))
 
     def _show_silver(self, moment: str | None) -> None:
         """Let silver show what was known at a moment, or what is known now."""

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from systock.config import Settings
 from systock.errors import SourceError, StorageError, TargetError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
@@ -21,6 +20,7 @@ from systock.pipeline_manager.publish_target import built_generation, publish_ta
 from systock.pipeline_manager.retention import clean_up
 from systock.pipeline_manager.state import Published, State, Step, published_now
 from systock.pipeline_manager.steps import StepClock, extract_steps, rows_of
+from systock.pipeline_manager.workplace import Workplace
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
@@ -53,35 +53,6 @@ class RunSummary:
     warnings: list[str] = field(default_factory=list)
     target: dict[str, Any] | None = None
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where a project keeps its things."""
-
-    project_dir: Path
-    settings: Settings
-
-    @property
-    def state_dir(self) -> Path:
-        return self.project_dir / ".systock"
-
-    @property
-    def bronze(self) -> Path:
-        return self.state_dir / "bronze"
-
-    @property
-    def build_file(self) -> Path:
-        return self.state_dir / "build.duckdb"
-
-    @property
-    def warehouse(self) -> Path:
-        return self.settings.target.warehouse_file(self.project_dir)
-
-    def log(self) -> LandingLog:
-        from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
-
-        return LandingLog(self.bronze / "landing.sqlite")
 
 
 def run(
@@ -169,10 +140,11 @@ class _Run:
         since = before.no if before else 0
         summary.unusual = [volume.text for volume in odd_volumes(place.settings, log, since)]
         summary.generation = published.generation if published else None
-        if not (
-            not full and published is not None and published.definitions == definitions.hash and place.warehouse.exists()
+        is_up_to_date = (
+            published is not None and published.definitions == definitions.hash and place.warehouse.exists()
             and published.commit_no == (last.no if last else 0) and self._can_be_sent(published)
-        ):  # fmt: skip
+        )  # fmt: skip
+        if full or not is_up_to_date:
             self._build_and_publish(log, definitions, since, full, history)
         target = publish_target(place, definitions, self._clock)
         if target is not None:
@@ -331,14 +303,9 @@ def open_build(
     place: Workplace, path: Path, log: LandingLog, definitions: Definitions, progress: Progress
 ) -> Iterator[Build]:
     """A build file, checkpointed and closed at the end."""
-    from systock.data_warehouse.engine.duckdb import connect
     from systock.pipeline_manager.build import Build
 
-    settings = place.settings.run
-    temp = place.state_dir / "tmp"
-    engine = connect(
-        path, memory_limit=settings.memory_limit or None, threads=settings.threads or None, temp_directory=temp
-    )
+    engine = place.connect(path)
     try:
         yield Build(engine, definitions, log, place.bronze, progress)
         engine.checkpoint()

@@ -20,8 +20,9 @@ from systock.errors import BusyError, SystockError
 from systock.pipeline_manager.attended_run import attended_run, notify_of_failure, persistently, tell_late
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.lock import scheduler_lock
-from systock.pipeline_manager.run_pipeline import RunSummary, Workplace
+from systock.pipeline_manager.run_pipeline import RunSummary
 from systock.pipeline_manager.state import State, Ticks
+from systock.pipeline_manager.workplace import Workplace
 
 if TYPE_CHECKING:
     from systock.pipeline_manager.build import Progress

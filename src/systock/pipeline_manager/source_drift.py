@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from systock.data_warehouse.compiled import FOREVER
-from systock.etl_pipeline.silver_layer.cast_rules import quoted
 from systock.etl_pipeline.silver_layer.source_contract import (
     RETYPED_LEAST,
     Drift,
@@ -19,6 +18,7 @@ from systock.etl_pipeline.silver_layer.source_contract import (
     SourceContract,
     applies,
 )
+from systock.sql_text import quoted
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look

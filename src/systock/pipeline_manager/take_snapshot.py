@@ -17,8 +17,9 @@ from systock.pipeline_manager.build import SNAPSHOT_SOURCE
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.publish_target import publish_target
-from systock.pipeline_manager.run_pipeline import Workplace, build_and_publish
+from systock.pipeline_manager.run_pipeline import build_and_publish
 from systock.pipeline_manager.state import State
+from systock.pipeline_manager.workplace import Workplace
 
 if TYPE_CHECKING:
     from systock.config import ProjectSettings

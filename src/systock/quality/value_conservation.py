@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from systock.data_warehouse.compiled import FOREVER, changed
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.refresh import Change
+from systock.data_warehouse.refresh import Change, has_rows
 from systock.quality.contract_checks import CheckResult
 
 _TABLE = "gold.stock_cost"
@@ -75,7 +75,7 @@ def conserves_value(engine: Engine, changes: Mapping[str, Change] | None) -> Ite
 def books_are_whole(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
     """Check of the entries that a run changed, where books were ever closed, that the books have them as they stand; all as above."""
     change = Change(everything=True) if changes is None else changes.get(_TABLE)
-    if change is None or not engine.rows("SELECT 1 FROM silver.period_close__versions LIMIT 1"):
+    if change is None or not has_rows(engine, "silver.period_close__versions"):
         return
     touched = "" if change.everything else f" AND ledger_entry_key IN (SELECT ledger_entry_key FROM {changed(_TABLE)})"
     broken = engine.rows(f"{_BOOKS.format(touched=touched, forever=FOREVER)} ORDER BY ALL")

@@ -17,7 +17,8 @@ from systock.extract.pull import Asked, Pull
 from systock.pipeline_manager.attended_run import attended_run
 from systock.pipeline_manager.build import Silent
 from systock.pipeline_manager.extent import Extent
-from systock.pipeline_manager.run_pipeline import SourcesFailed, Workplace
+from systock.pipeline_manager.run_pipeline import SourcesFailed
+from systock.pipeline_manager.workplace import Workplace
 from systock.project import Project
 
 _SETTINGS = """

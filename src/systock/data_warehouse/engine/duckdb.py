@@ -18,6 +18,7 @@ from systock.data_warehouse.engine.base import Capabilities, OutOfMemory, QueryE
 from systock.data_warehouse.function_arguments import arguments_of, with_arguments
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.errors import BusyError, IntegrityError, NotWritable, StorageError, SystockError
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -190,11 +191,11 @@ class DuckDBEngine(Transactional):
         (A PRIMARY KEY costs 3 times the CPU and 6 times the file, a foreign key blocks rewriting a dimension row.)
         """
         columns = ",\n    ".join(
-            f"{_name(column.name)} {type_}{'' if column.nullable else ' NOT NULL'}"
+            f"{quoted(column.name)} {type_}{'' if column.nullable else ' NOT NULL'}"
             for column, type_ in zip(table.columns, self.column_types(table), strict=True)
         )
         return [
-            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
+            f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}",
             f"CREATE TABLE {_table(table)} (\n    {columns}\n)",
             *self._comments(table, "TABLE"),
         ]
@@ -202,7 +203,7 @@ class DuckDBEngine(Transactional):
     def create_view_sql(self, table: TableFile) -> list[str]:
         """Statements that make (or replace) the view of a `refresh: view` file, with the types it states."""
         return [
-            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
+            f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}",
             f"CREATE OR REPLACE VIEW {_table(table)} AS {self._typed(table)}",
             *self._comments(table, "VIEW"),
         ]
@@ -210,23 +211,23 @@ class DuckDBEngine(Transactional):
     def create_function_sql(self, table: TableFile) -> list[str]:
         """Statements that make (or replace) the table macro of a `refresh: function` file, with the types it states."""
         return [
-            f"CREATE SCHEMA IF NOT EXISTS {_name(table.schema)}",
+            f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}",
             f"CREATE OR REPLACE MACRO {_table(table)}({', '.join(arguments_of(table))}) AS TABLE {self._typed(table)}",
-            f"COMMENT ON MACRO TABLE {_table(table)} IS {_text(table.sentence)}",
+            f"COMMENT ON MACRO TABLE {_table(table)} IS {literal(table.sentence)}",
         ]
 
     def _typed(self, table: TableFile) -> str:
         """The SELECT in the types that the file states."""
         columns = ", ".join(
-            f"CAST(made.{_name(column.name)} AS {type_}) AS {_name(column.name)}"
+            f"CAST(made.{quoted(column.name)} AS {type_}) AS {quoted(column.name)}"
             for column, type_ in zip(table.columns, self.column_types(table), strict=True)
         )
         return f"SELECT {columns} FROM ({_asked(table)}) AS made"
 
     def _comments(self, table: TableFile, kind: str) -> list[str]:
         return [
-            f"COMMENT ON {kind} {_table(table)} IS {_text(table.sentence)}",
-            *(f"COMMENT ON COLUMN {_table(table)}.{_name(c.name)} IS {_text(c.comment)}" for c in table.columns),
+            f"COMMENT ON {kind} {_table(table)} IS {literal(table.sentence)}",
+            *(f"COMMENT ON COLUMN {_table(table)}.{quoted(c.name)} IS {literal(c.comment)}" for c in table.columns),
         ]
 
     def expect_rows(self, rows: int) -> None:
@@ -361,13 +362,5 @@ def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> Syst
     return QueryError(what, sql=sql, where=where)
 
 
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _table(table: TableFile) -> str:
-    return f"{_name(table.schema)}.{_name(table.name)}"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return quoted(table.schema, table.name)

@@ -12,6 +12,7 @@ from systock.data_warehouse.function_arguments import arguments_of, with_argumen
 from systock.data_warehouse.portable_sql import compile_sql, compile_text, postgres_name
 from systock.data_warehouse.table_file import TableFile
 from systock.errors import DefinitionError
+from systock.sql_text import quoted
 
 #: PostgreSQL cuts longer names, in bytes, without a word.
 LONGEST_NAME = 63
@@ -51,7 +52,7 @@ def table_statements(table: TableFile) -> list[Statement]:
     ]
     body = ",\n    ".join(lines)
     create = Statement("table", table.qualified, f"CREATE TABLE {qualified_sql(table)} (\n    {body}\n)")
-    return [create, *_comments(table, "TABLE")]
+    return [create, *comment_statements(table, "TABLE")]
 
 
 def primary_key_statements(table: TableFile) -> list[Statement]:
@@ -100,18 +101,13 @@ def view_statements(table: TableFile) -> list[Statement]:
     """
     if table.select is None:
         raise ValueError(f"{table.qualified} has no SELECT")
-    return [select_view(table, _typed(table, table.select)), *_comments(table, "VIEW")]
+    return [select_view(table, _typed(table, table.select)), *comment_statements(table, "VIEW")]
 
 
 def select_view(table: TableFile, select: str) -> Statement:
     """A view of a table file's name over a SELECT in PostgreSQL's SQL."""
     sql = f"CREATE VIEW {qualified_sql(table)} WITH (security_invoker = true) AS\n{select}"
     return Statement("view", table.qualified, sql)
-
-
-def comment_statements(table: TableFile, kind: str) -> list[Statement]:
-    """The comments of a table or view and of its columns. kind: TABLE or VIEW."""
-    return _comments(table, kind)
 
 
 def function_statements(table: TableFile) -> list[Statement]:
@@ -156,7 +152,8 @@ def _typed(table: TableFile, select: exp.Query) -> str:
     return f"SELECT {columns} FROM ({compile_sql(select, 'postgres')}) AS made"
 
 
-def _comments(table: TableFile, kind: str) -> list[Statement]:
+def comment_statements(table: TableFile, kind: str) -> list[Statement]:
+    """The comments of a table or view and of its columns. kind: TABLE or VIEW."""
     said = [(f"{kind} {qualified_sql(table)}", table.sentence)]
     said += [(f"COLUMN {qualified_sql(table)}.{name_sql(column.name)}", column.comment) for column in table.columns]
     return [
@@ -188,7 +185,7 @@ def name_sql(name: str) -> str:
         raise DefinitionError(
             f"the name {name} has {len(name.encode())} bytes", todo=f"PostgreSQL takes at most {LONGEST_NAME}."
         )
-    return '"' + postgres_name(name).replace('"', '""') + '"'
+    return quoted(postgres_name(name))
 
 
 def short_name(name: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from systock.data_warehouse.compiled import CompiledTable
+from systock.sql_text import literal, quoted
 
 #: DuckDB's names of the contract types.
 _ENGINE_TYPES = {
@@ -30,16 +31,6 @@ class Rule:
     column: str
     name_sql: str
     violated_sql: str
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def engine_type(type_: str) -> str:

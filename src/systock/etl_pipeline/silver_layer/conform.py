@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING
 from systock.data_warehouse.compiled import FOREVER, CompiledTable
 from systock.data_warehouse.engine.base import Engine, QueryError
 from systock.errors import DefinitionError
-from systock.etl_pipeline.silver_layer.cast_rules import (
-    cast_sql,
-    engine_type,
-    error_number_sql,
-    guesses,
-    literal,
-    quoted,
-    rules_of,
-)
+from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, engine_type, error_number_sql, guesses, rules_of
 from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql
 from systock.etl_pipeline.silver_layer.versions import VersionTable, listed
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.source_settings import SourceSettings

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from systock.data_warehouse.compiled import CompiledTable
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine, row_equation
-from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
 from systock.etl_pipeline.silver_layer.conform import Conforming
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.mapping_sql import MappingSql
 from systock.etl_pipeline.silver_layer.versions import merge
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from systock.data_warehouse.compiled import FOREVER, CompiledTable
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine
-from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
 from systock.etl_pipeline.silver_layer.conform import Conforming
 from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, MappingSql, lines_relation
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
 from systock.etl_pipeline.silver_layer.versions import content_text, listed, replace
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Commit

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from systock.data_warehouse.engine.base import Engine
-from systock.etl_pipeline.silver_layer.cast_rules import literal, quoted
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch

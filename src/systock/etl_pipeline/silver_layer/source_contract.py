@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from systock.data_warehouse.engine.base import Engine
-from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, quoted
+from systock.etl_pipeline.silver_layer.cast_rules import cast_sql
 from systock.etl_pipeline.silver_layer.mapping_sql import RAW_PREFIX, MappingSql, Reading
 from systock.extract.pull import DELETED_AT
+from systock.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

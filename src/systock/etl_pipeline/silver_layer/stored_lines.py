@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
 from systock.etl_pipeline.silver_layer import quarantine, row_equation
-from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, literal, quoted
+from systock.etl_pipeline.silver_layer.cast_rules import cast_sql
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.versions import VersionTable, content_text, listed, merge, replace, same
 from systock.extract.pull import DELETED_AT
+from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch

@@ -15,11 +15,11 @@ from systock.data_warehouse.lineage_trace import Tracer
 from systock.data_warehouse.lineage_tree import NotByKey
 from systock.data_warehouse.table_file import TableFile
 from systock.data_warehouse.trace_rows import RowTracer
-from systock.etl_pipeline.silver_layer.cast_rules import literal
 from systock.etl_pipeline.silver_layer.conform import versions_of
 from systock.etl_pipeline.silver_layer.lines import line_view, raw_text_sql
 from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, over_stored_lines
 from systock.etl_pipeline.silver_layer.versions import listed
+from systock.sql_text import literal
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.landing_log import Batch

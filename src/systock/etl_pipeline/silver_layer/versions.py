@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from systock.data_warehouse.compiled import FOREVER
 from systock.data_warehouse.engine.base import Engine
-from systock.etl_pipeline.silver_layer.cast_rules import engine_type, quoted
+from systock.etl_pipeline.silver_layer.cast_rules import engine_type
+from systock.sql_text import quoted
 
 
 @dataclass(frozen=True)

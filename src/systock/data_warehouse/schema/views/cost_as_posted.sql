@@ -82,6 +82,12 @@ changed_posting AS (
     WHERE version.known_to_at < TIMESTAMPTZ '9999-12-31 00:00:00+00'
 ),
 
+side AS (
+    SELECT TRUE AS is_opened
+    UNION ALL
+    SELECT FALSE AS is_opened
+),
+
 change AS (
     SELECT
         version.ledger_entry_key,
@@ -97,34 +103,14 @@ change AS (
         version.entry_id,
         version.entry_line_no,
         version.currency_code,
-        version.cost_amount,
-        version.known_from_at AS landed_at
+        CASE WHEN side.is_opened THEN version.cost_amount ELSE -version.cost_amount END AS cost_amount,
+        CASE WHEN side.is_opened THEN version.known_from_at ELSE version.known_to_at END AS landed_at
     FROM gold.stock_cost__versions AS version
     INNER JOIN changed_posting AS changed
         ON changed.ledger_entry_key = version.ledger_entry_key
         AND changed.posting_no = version.posting_no
-    UNION ALL
-    SELECT
-        version.ledger_entry_key,
-        version.posting_no,
-        version.posting_kind,
-        COALESCE(version.movement_kind, 'count') AS movement_kind,
-        version.business_date,
-        version.product_durable_key,
-        version.location_durable_key,
-        version.stock_status,
-        version.entity,
-        version.source_name,
-        version.entry_id,
-        version.entry_line_no,
-        version.currency_code,
-        -version.cost_amount AS cost_amount,
-        version.known_to_at AS landed_at
-    FROM gold.stock_cost__versions AS version
-    INNER JOIN changed_posting AS changed
-        ON changed.ledger_entry_key = version.ledger_entry_key
-        AND changed.posting_no = version.posting_no
-    WHERE version.known_to_at < TIMESTAMPTZ '9999-12-31 00:00:00+00'
+    CROSS JOIN side
+    WHERE side.is_opened OR version.known_to_at < TIMESTAMPTZ '9999-12-31 00:00:00+00'
 ),
 
 booked_change AS (
