@@ -203,7 +203,7 @@ def engine() -> Iterator[DuckDBEngine]:
         yield engine
 
 
-@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("method", ["moving_average", "fifo", "standard"])
 @given(data=st.data())
 def test_touched_suffixes_equal_all(engine: DuckDBEngine, method: str, data: st.DataObject) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
@@ -289,6 +289,18 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
                 state[which] = replace(state[which], **{name: getattr(other, name)})
             else:
                 rates = [*rates[: draw.randint(0, 20)], *[9] * 30][:30]
+
+
+def test_intervals_are_made_again_from_the_first_touched_day_on(engine: DuckDBEngine) -> None:
+    engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
+    daily = {n: Entry(n, 1, 1, 4 * n, "receipt", 2, 3, 0, None, 0) for n in range(1, 26)}
+    stage(engine, daily, [], [], [], True)
+    follow(engine, exists=False)
+    stage(engine, {**daily, 30: Entry(30, 1, 1, 4 * 20, "receipt", 5, 3, 0, None, 0)}, [], [], [], True)
+    done = follow(engine, exists=True).done[-1]
+    assert (done.table, done.touched, done.written, done.removed) == ("gold.fact_stock_interval", 1, 6, 6)
+    # its day is the 20th, costs are looked for two days before, and the span before those is carried: of the 17th to the 25th
+    assert engine.rows("SELECT count(*) FROM stale") == [(9,)]
 
 
 def step_by_step(

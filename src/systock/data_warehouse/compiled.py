@@ -18,6 +18,7 @@ from sqlglot import exp
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
 from systock.data_warehouse.refresh_cost import COSTS, also_touched, compile_costs, kernel_key
+from systock.data_warehouse.refresh_interval import INTERVALS, compile_intervals
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
 from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
 from systock.data_warehouse.table_file import ASKED_KINDS, KNOWN_COLUMNS, TableFile
@@ -195,7 +196,8 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
         matched = " AND ".join(
             f'old."{column}" IS NOT DISTINCT FROM t."{key}"' for key, column in plan.key_columns.items()
         )
-        return {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
+        by_key = {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
+        return by_key | ({"suffix": compile_intervals(table, zones)} if table.qualified == INTERVALS else {})
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
     return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones=zones), "fresh": fresh}
 

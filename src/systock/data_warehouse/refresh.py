@@ -79,7 +79,10 @@ class Refresh:
         moved = [name for name in table.reads if name in self.changes]
         if not moved:
             return
-        sql = {"whole": "small table"} if table.refresh == "full" else self.sql.refresh(table)
+        sql: dict[str, Any] = {"whole": "small table"} if table.refresh == "full" else self.sql.refresh(table)
+        if "suffix" in sql:
+            follows = sql["suffix"]["follows"]["posted" if values_stock(self.engine) else "standard"]
+            sql = sql["suffix"] if set(moved) <= set(follows) else sql
         if sql["whole"] or any(self.changes[name].everything for name in moved):
             self.engine.expect_rows(self._count(table.qualified))
             self._make_fresh(table, table.select, since=False)
@@ -104,7 +107,10 @@ class Refresh:
         # made of no row and then filled is what some versions of the engine lose rows from.
         for statement in sql.get("first", ()):
             self.engine.execute(statement)
-        queries = [sql["touched"]] if "touched" in sql else [q for n in moved for q in self.sql.touched(table, n)]
+        stated = sql.get("touched")
+        queries = [q for n in moved for q in (self.sql.touched(table, n) if stated is None else stated.get(n, ()))]
+        if not queries:
+            return 0
         for number, query in enumerate(queries):
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE found_{number} AS {query}")
         found = " UNION ".join(f"SELECT * FROM found_{number}" for number in range(len(queries)))

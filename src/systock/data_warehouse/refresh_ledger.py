@@ -68,7 +68,7 @@ def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             read.replace(exp.to_table(_SUFFIX))
     return {
         "whole": None,
-        "touched": compile_text(_TOUCHED),
+        "touched": {ENTRIES: [compile_text(_TOUCHED)]},
         "then": [
             f"CREATE OR REPLACE TEMP TABLE {_SUFFIX} AS {rows_that_match(ENTRIES, columns, since)} UNION ALL {_CARRIED}"
         ],

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent.parent
 CONTRACTS = PACKAGE / "etl_pipeline" / "silver_layer" / "contracts"
 SCHEMA = PACKAGE / "data_warehouse" / "schema"
+#: The code beside the SQL that decides figures: whoever changes it, or runs from a checkout, has them computed anew.
+_CODE = (PACKAGE / "data_warehouse", PACKAGE / "etl_pipeline" / "silver_layer")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Definitions:
     def _tables_hash(self) -> str:
         packaged = [
             (f"systock/{path.relative_to(PACKAGE)}", path)
-            for root in (CONTRACTS, SCHEMA)
-            for path in root.rglob("*.sql")
+            for root in _CODE
+            for path in (*root.rglob("*.sql"), *root.rglob("*.py"))
         ]
         return _digest(__version__, [*packaged, *self._files("models")])
 
