@@ -159,16 +159,35 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(shop: Shop, case:
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_link_out_of_the_project_is_refused(shop: Shop, tmp_path: Path, what: str) -> None:
+def test_a_link_out_of_the_project_is_refused_alone(shop: Shop, tmp_path: Path, what: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "pos_sales_3.csv").write_text(DAY_TWO)
+    (outside / "pos_sales_3.csv").write_text(DAY_TWO.replace("2-", "3-"))
     if what == "file":
         (shop.path / "incoming" / "pos_sales_3.csv").symlink_to(outside / "pos_sales_3.csv")
     else:
-        shop.replace("systock.toml", SALES, 'path = "incoming/more/pos_sales_*.csv"')
+        shop.replace("systock.toml", SALES, 'path = ["incoming/pos_sales_*.csv", "incoming/*/pos_sales_*.csv"]')
         (shop.path / "incoming" / "more").symlink_to(outside)
-    _is_refused(shop, "sources.pos.tables.sales.path", "outside")
+    ran = shop.systock("run")
+    assert ran.code == 0
+    for word in ("link that leaves the project", str(outside), "sources.pos.tables.sales.path"):
+        assert word in ran.out
+    shop.is_whole(pos_sales_2=DAY_TWO)
+
+
+@pytest.mark.parametrize("setting", ["key", "updated_at"])
+def test_a_key_that_no_file_has_is_refused_when_all_files_have_landed(shop: Shop, setting: str) -> None:
+    right, wrong = {
+        "key": ('key = ["receipt", "line"]', 'key = ["receipt", "lien"]'),
+        "updated_at": ('updated_at = "changed_at"', 'updated_at = "changd_at"'),
+    }[setting]
+    before = shop.published()
+    shop.replace("systock.toml", right, wrong)
+    told(shop.systock("run"), 2, f"sources.pos.tables.sales.{setting}", "bronze.pos__sales", "did you mean")
+    assert shop.published() == before
+    shop.replace("systock.toml", wrong, right)
+    shop.run()
+    shop.is_whole(pos_sales_2=DAY_TWO)
 
 
 def test_a_link_to_nothing_and_a_link_within_are_no_harm(shop: Shop) -> None:

@@ -132,6 +132,15 @@ def test_only_a_header_is_a_delivery_without_rows(shop: Shop) -> None:
     shop.is_whole()
 
 
+def test_only_a_header_with_a_column_of_its_own_beside_a_line_that_is_set_aside(shop: Shop) -> None:
+    shop.replace("sources/pos/sale_line.sql", "SELECT ", "SELECT note AS employee_id, ")
+    (shop.path / "incoming" / "pos_sales_2.csv").write_text(HEADER + sale("2-1", quantity="oops"))
+    (shop.path / "incoming" / "pos_sales_3.csv").write_text(HEADER.strip() + ",note\n")
+    ran = shop.systock("run")
+    assert (ran.code, "1 set aside" in ran.out) == (0, True), ran
+    assert shop.systock("rebuild", "--verify").code == 0
+
+
 def test_a_product_that_is_not_known_stands_under_the_unknown_one_and_heals(shop: Shop) -> None:
     shop.put("pos_sales_2.csv", HEADER + sale("2-1", product="P9"))
     shop.run()

@@ -107,6 +107,7 @@ class FoundFile:
     """A file as it lies there now; path is relative to the project, with forward slashes, or the address of a remote file.
 
     members: of an archive, the patterns of the members that are meant. archive: of a member, the file that holds it.
+    leads_to: of a link out of the project, which is not followed, where to.
     """
 
     path: str
@@ -114,6 +115,7 @@ class FoundFile:
     modified_ns: int
     members: tuple[str, ...] = ()
     archive: FoundFile | None = None
+    leads_to: str = ""
 
 
 @dataclass(frozen=True)

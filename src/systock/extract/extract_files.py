@@ -172,7 +172,7 @@ def _settled(
     sleep(min(longest, SETTLE_SECONDS))
     settled = []
     for wait, (table, file) in zip(waits, fresh, strict=True):
-        if wait > 0 and not files.is_still(file):
+        if wait > 0 and not file.leads_to and not files.is_still(file):
             listing.waiting.append((table, file.path))
             continue
         settled.append((table, file))
@@ -207,6 +207,11 @@ def _add(
             modified_at = from_nanoseconds(taken_ns)
         if not _is_text(file.path):
             raise FileRejected("the file's name is not valid text", where=file.path, todo="Rename the file.")
+        if file.leads_to:
+            raise FileRejected(
+                f"it is a link that leaves the project folder (to {file.leads_to!r}): only files inside it are read",
+                where=file.path, todo=f"Copy what it leads to into the project, or narrow sources.{source_name}.tables.{table}.path.",
+            )  # fmt: skip
         stated = stated_instant(known_at, file.path, file.modified_ns, timezone, setting)
     except FileRejected as error:
         listing.rejected.append((version(modified_at, None), error))

@@ -5,6 +5,7 @@ A pattern may go on behind a `.zip`: `2024.zip/till/*.csv` means members of the 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,10 @@ ARCHIVE_SUFFIX = ".zip"
 
 
 def find_files(patterns: str | Sequence[str], project_dir: Path, setting: str) -> list[FoundFile]:
-    """All files that one of the patterns names, by path; `**` stands for any folders, and does not follow links."""
+    """All files that one of the patterns names, by path; `**` stands for any folders, and does not follow links.
+
+    A link that leaves the project is found with where it leads, and never followed. Raises SettingsError for a pattern that does.
+    """
     root = os.path.realpath(project_dir)
     found: list[FoundFile] = []
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
@@ -69,9 +73,10 @@ def _walk(folder: str, path: str, parts: list[str], root: str, setting: str) -> 
         below = f"{path}/{entry.name}" if path else entry.name
         try:
             link = entry.is_symlink()
-            if link and head != "**":
-                _inside(entry.path, root, below, setting)
-            if head == "**":
+            leads_to = os.path.realpath(entry.path) if link and head != "**" else root
+            if leads_to != root and not leads_to.startswith(root + os.sep):
+                yield FoundFile(below, 0, entry.stat(follow_symlinks=False).st_mtime_ns, leads_to=leads_to)
+            elif head == "**":
                 if not link and entry.is_dir():
                     yield from _walk(entry.path, below, parts, root, setting)
             elif rest and entry.is_dir():
@@ -81,8 +86,10 @@ def _walk(folder: str, path: str, parts: list[str], root: str, setting: str) -> 
                 if not rest or (is_archive and head.lower().endswith(ARCHIVE_SUFFIX)):
                     status, members = entry.stat(), ("/".join(rest or ["**"]),) if is_archive else ()
                     yield FoundFile(below, status.st_size, status.st_mtime_ns, members)
-        except FileNotFoundError:
-            continue  # It went away while the folder was read, or is a link to nothing.
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
+            # It went away while the folder was read, or is a link to nothing, or to itself.
 
 
 def member_matches(member: str, pattern: str) -> bool:
@@ -110,13 +117,3 @@ def name_test(part: str) -> Callable[[str], object]:
 
 def _always(name: str) -> bool:
     return True
-
-
-def _inside(target: str, root: str, path: str, setting: str) -> None:
-    real = os.path.realpath(target)
-    if real != root and not real.startswith(root + os.sep):
-        raise SettingsError(
-            f"{path!r} is a link that leaves the project folder (to {real!r}): only files inside it are read",
-            where=setting,
-            todo="copy the files into the project, or narrow the path",
-        )

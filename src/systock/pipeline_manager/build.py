@@ -22,7 +22,7 @@ from systock.etl_pipeline.silver_layer.conform import create_silver
 from systock.etl_pipeline.silver_layer.conform_rows import conform_rows
 from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lines_without_row
 from systock.etl_pipeline.silver_layer.lines import line_view
-from systock.etl_pipeline.silver_layer.mapping import check_raw_columns
+from systock.etl_pipeline.silver_layer.mapping import check_raw_columns, check_setting_columns
 from systock.etl_pipeline.silver_layer.source_contract import applies, held_for
 from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
 from systock.pipeline_manager.definitions import Definitions
@@ -291,7 +291,7 @@ class Build:
         return with_parts
 
     def _check_columns(self) -> None:
-        """A mapping may only read columns that some landed file has; looked at again when new columns have landed."""
+        """A mapping, a key and updated_at may only name columns that some landed file has; mappings are looked at again when new ones landed."""
         for source, settings in self.definitions.settings.sources.items():
             landed = {
                 t: sorted(
@@ -299,6 +299,9 @@ class Build:
                 )
                 for t in settings.tables
             }
+
+            for name, table in settings.tables.items():
+                check_setting_columns(source, name, table, landed[name])
 
             def check(source: str = source, landed: dict[str, list[str]] = landed) -> bool:
                 for mapping in self.definitions.mappings:

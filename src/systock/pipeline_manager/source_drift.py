@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,7 @@ def _columns(contract: SourceContract, batches: Sequence[Batch]) -> Iterator[tup
     path = next((path for path, _ in contract.readings), "the mapping")
     for drift, batch in fresh.values():
         name = drift.column if _PLAIN.fullmatch(drift.column) else quoted(drift.column)
-        todo = f'To take it, add {name} AS … to {path}; to leave it out, {contract.setting}.known_columns = ["{drift.column}"].'
+        todo = f"To take it, add {name} AS … to {path}; to leave it out, {contract.setting}.known_columns = [{json.dumps(drift.column, ensure_ascii=False)}]."
         yield drift, batch, todo
     for drift, batch in lost.values():
         came = [other.column for other, of in fresh.values() if of is batch]

@@ -53,7 +53,7 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         plain = f"regexp_full_match({value}, '[+-]?[0-9]{{1,18}}([.][0-9]{{0,{scale}}})?')"
         wide, narrow = f"TRY_CAST({text} AS {_WIDE})", f"TRY_CAST({text} AS {target})"
         short = f"(strpos({text}, '.') = 0 OR length({text}) - strpos({text}, '.') <= 18)"
-        seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR TRY_CAST({text} AS DOUBLE) = 0)"
+        seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR NOT regexp_matches({text}, '^[^eE]*[1-9]'))"
         digits = f"regexp_full_match({text}, '[0-9.eE+-]+')"
         usual = f"WHEN {plain} THEN TRY_CAST({value} AS {target})"
         return f"CASE {usual} WHEN {digits} AND {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"

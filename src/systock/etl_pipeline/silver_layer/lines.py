@@ -20,7 +20,7 @@ def line_view(engine: Engine, name: str, bronze: Path, batches: Sequence[Batch],
     columns: those that must be there, NULL where no file of these batches has them.
     Lines of a batch that is held are such as could not be read, for the reason that it is held for.
     """
-    landed = {column.lower() for batch in batches for column in batch.columns}
+    landed = {column.lower() for batch in batches if batch.part for column in batch.columns}
     absent = [column for column in sorted({name.lower() for name in columns}) if column not in landed]
     nulls = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(column)}" for column in absent)
     parts = sorted({str(bronze / batch.part) for batch in batches if batch.part})
@@ -52,7 +52,7 @@ def raw_text_sql(batches: Sequence[Batch], lines: str) -> str:
     """SELECT of (raw_batch, raw_row, raw): the lines of a relation as JSON of their own file's columns, as they came."""
     files: dict[tuple[str, ...], list[int]] = {}
     for batch in batches:
-        if batch.columns:
+        if batch.columns and batch.part:  # a file of a header alone has no rows, nor its columns a place
             files.setdefault(batch.columns, []).append(batch.no)
     parts = []
     for columns, numbers in files.items():

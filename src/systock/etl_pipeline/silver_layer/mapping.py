@@ -249,6 +249,22 @@ def check_raw_columns(mapping: Mapping, project_dir: Path, landed: MappingOf[str
             )  # fmt: skip
 
 
+def check_setting_columns(source: str, table: str, settings: TableSettings, landed: Iterable[str]) -> None:
+    """Raise DefinitionError when a raw table's settings name a column that no file of it has ever had: no line would have a key.
+
+    landed: columns of its landed batches; a table without any batch is not judged.
+    """
+    known = {name.lower() for name in landed}
+    updated = (settings.updated_at,) if settings.updated_at else ()
+    for setting, names in (("key", settings.key), ("updated_at", updated)) if known else ():
+        for name in names:
+            if name.lower() not in known | set(RAW_EXTRAS):
+                raise DefinitionError(
+                    f"column {name!r} is in no landed file of bronze.{source}__{table}{_meant(name, known)}",
+                    where=f"sources.{source}.tables.{table}.{setting}", todo=f"Columns: {_names(sorted(known)[:60])}.",
+                )  # fmt: skip
+
+
 def _is_row_wise(
     select: exp.Select,
     raw_tables: tuple[str, ...],

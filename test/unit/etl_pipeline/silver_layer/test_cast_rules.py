@@ -20,6 +20,8 @@ CASES = [
     ("numeric(18, 4)", "0.000000000000000000001", None, "more decimals"),
     ("numeric(18, 4)", "1.0000000000000000000000001", None, "more decimals"),
     ("numeric(18, 4)", "1e-30", None, "more decimals"),
+    ("numeric(18, 4)", "1e-400", None, "more decimals"),
+    ("numeric(18, 4)", "-0.0e-400", "0.0000", None),
     ("numeric(18, 8)", "1e-05", "0.00001000", None),
     ("numeric(18, 4)", "0e-30", "0.0000", None),
     ("numeric(18, 4)", "1e3", "1000.0000", None),
