@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -118,3 +118,22 @@ def test_what_differs_between_two_snapshots_and_why(tmp_path: Path) -> None:
     assert rows(project, causes) == [("1", "corrected"), ("3", "late")]
     with pytest.raises(UsageError, match="there is no snapshot 99"):
         Project(project).snapshot_diff(first, 99)
+
+
+def test_what_an_archive_states_is_kept_when_snapshots_were_taken_before_it_landed(tmp_path: Path) -> None:
+    """A snapshot tells nothing new: every state of knowledge answers as without it, by rebuild too."""
+    project = make_project(tmp_path / "p", known_at="mtime")
+    known = [datetime(2024, 4, day, 12, tzinfo=UTC) for day in (1, 2)]
+    Project(project).run()
+    Project(project).snapshot_take("sales")  # of an empty warehouse
+    for number, instant in enumerate(known):
+        deliver(project, "pos_sales", [sale(str(number), "5")], str(number), modified=instant.timestamp())
+        Project(project).run()
+        if number == 0:
+            Project(project).snapshot_take("sales", "2024-03-29")
+    landed = "SELECT known_at FROM meta.batch WHERE source_name = 'pos' ORDER BY batch_no"
+    assert [instant for (instant,) in rows(project, landed)] == known
+    taken = "SELECT known_at FROM meta.batch WHERE table_name = 'taken' ORDER BY batch_no"
+    assert [instant for (instant,) in rows(project, taken)][1:] == [known[0] + timedelta(microseconds=1)]
+    assert Project(project).snapshots()[0]["known_at"] == known[0]
+    assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])

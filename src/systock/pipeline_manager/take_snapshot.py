@@ -1,4 +1,8 @@
-"""Taking snapshots: capture from the published warehouse, land in bronze as batches of source systock, take in and publish."""
+"""Taking snapshots: capture from the published warehouse, land in bronze as batches of source systock, take in and publish.
+
+What a snapshot lands is made from what is known and tells nothing new. So it lands right after the newest of it, by a
+microsecond, and not by the clock: files of an archive that land afterwards keep the later instants that they state.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 TAKEN = "taken"
 #: What the position of a close says before the day.
 _CLOSE = " at the close of "
+#: When an empty warehouse's snapshot becomes known: before whatever an archive may state.
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ def _take(
                     facts.append(fact)
                     deliveries += rows
                     progress.advance(1, table.name)
-                snapshot_no = store_rows(log, deliveries)[0].commit_no
+                known_at = datetime.fromisoformat(published.known_at) if published.known_at else _BEFORE_ALL
+                snapshot_no = store_rows(log, deliveries, known_at=known_at)[0].commit_no
                 taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
         build_and_publish(place, state, log, definitions, progress)
         try:
