@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from systock.data_warehouse.engine.duckdb import connect
-from systock.data_warehouse.snapshots import capture
+from systock.data_warehouse.snapshots import Asked, capture
 from systock.errors import SystockError, UsageError
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
 from systock.pipeline_manager.build import SNAPSHOT_SOURCE
@@ -143,14 +143,16 @@ def _captured(
     """What was captured of one kind, and the rows to land: its line in the list of snapshots, and its changes."""
     import pyarrow as pa
 
-    instant = moment.instant.isoformat()
+    now, instant = datetime.now(UTC), moment.instant.isoformat()
+    known = datetime.fromisoformat(known_at) if known_at else None
+    # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
+    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or _BEFORE_ALL, now))
     types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
-    captured = capture(engine, table, types, instant, moment.day.isoformat(), follows=follows)
+    captured = capture(engine, table, types, Asked(moment.instant, moment.day, ended_by), follows=follows)
     is_derived = moment.is_derived
     if is_derived is None:
-        is_derived = known_at is not None and moment.day < datetime.fromisoformat(known_at).date()
+        is_derived = known is not None and moment.day < known.date()
     counts = {"is_derived": is_derived, "row_count": captured.row_count, "changes": captured.changes.num_rows}
-    known = datetime.fromisoformat(known_at) if known_at else None
     fact = {"kind": table.name, "as_of": moment.instant, "known_at": known, **counts}
     # The landing log has a known_at of its own for every line.
     line = {"kind": table.name, "as_of": instant, "taken_from_known_at": known_at}
@@ -158,7 +160,6 @@ def _captured(
     position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
     if moment.is_close:
         position = f"{table.name}{_CLOSE}{moment.day}"
-    now = datetime.now(UTC)
     listed = pa.Table.from_pylist([line], schema=pa.schema([(name, pa.string()) for name in line]))
     return fact, [
         Rows(SNAPSHOT_SOURCE, TAKEN, "append", position, now, listed),
