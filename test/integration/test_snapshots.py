@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from small_chain import deliver, make_project
 from systock import Project
 from systock.errors import UsageError
+from systock.pipeline_manager.build import Silent
+from systock.pipeline_manager.take_snapshot import Moment, point_in_time, take_closes
 
 DAY = "2024-03-29T10:00:00+00:00"
 SALES = "SELECT snapshot_no, business_date, net_amount FROM snapshot.sales_state ORDER BY ALL"
@@ -118,3 +121,71 @@ def test_what_differs_between_two_snapshots_and_why(tmp_path: Path) -> None:
     assert rows(project, causes) == [("1", "corrected"), ("3", "late")]
     with pytest.raises(UsageError, match="there is no snapshot 99"):
         Project(project).snapshot_diff(first, 99)
+
+
+def test_what_an_archive_states_is_kept_when_snapshots_were_taken_before_it_landed(tmp_path: Path) -> None:
+    """A snapshot tells nothing new: every state of knowledge answers as without it, by rebuild too."""
+    project = make_project(tmp_path / "p", known_at="mtime")
+    known = [datetime(2024, 4, day, 12, tzinfo=UTC) for day in (1, 2)]
+    Project(project).run()
+    Project(project).snapshot_take("sales")  # of an empty warehouse
+    for number, instant in enumerate(known):
+        deliver(project, "pos_sales", [sale(str(number), "5")], str(number), modified=instant.timestamp())
+        Project(project).run()
+        if number == 0:
+            Project(project).snapshot_take("sales", "2024-03-29")
+    landed = "SELECT known_at FROM meta.batch WHERE source_name = 'pos' ORDER BY batch_no"
+    assert [instant for (instant,) in rows(project, landed)] == known
+    taken = "SELECT known_at FROM meta.batch WHERE table_name = 'taken' ORDER BY batch_no"
+    assert [instant for (instant,) in rows(project, taken)][1:] == [known[0] + timedelta(microseconds=1)]
+    assert Project(project).snapshots()[0]["known_at"] == known[0]
+    assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
+
+
+def test_only_what_comes_after_the_report_of_a_day_that_had_ended_is_late(tmp_path: Path) -> None:
+    """The project lies in Berlin, S2 in New York: its evening is sold when the project's day is closed already."""
+    project = make_project(tmp_path / "p", known_at="mtime")
+
+    def known(at: str, *sales: tuple[str, str, str]) -> None:
+        deliver(
+            project, "pos_sales",
+            [(receipt, "1", store, "P1", sold_at, "1", "", "5", "", sold_at) for receipt, store, sold_at in sales],
+            at[:13], modified=datetime.fromisoformat(at).timestamp(),
+        )  # fmt: skip
+        Project(project).run()
+
+    deliver(project, "erp_locations", [("S1", "Mitte", "Europe/Berlin"), ("S2", "Soho", "America/New_York")], "1", 1e9)
+    known("2024-03-29T12:00Z", ("1", "S1", "2024-03-29T09:00Z"))
+    Project(project).snapshot_take("sales", "2024-03-29T12:00Z")  # the day is at work everywhere
+    known("2024-03-29T23:30Z", ("2", "S1", "2024-03-29T15:00Z"), ("3", "S2", "2024-03-29T15:00Z"))
+    opened = Project(project)
+    close = Moment(*point_in_time("2024-03-29", opened.settings.project), is_close=True, is_derived=False)
+    take_closes(opened._place, [close], Silent())  # ended at 23:00 UTC in Berlin; in New York not before 04:00
+    known("2024-03-30T23:30Z", ("4", "S1", "2024-03-29T16:00Z"), ("5", "S2", "2024-03-30T01:00Z"))
+    restated = "SELECT location_id, business_date, late_lines FROM serve.restatements ORDER BY ALL"
+    assert rows(project, restated) == [("S1", date(2024, 3, 29), 1)]
+    held = """SELECT as_of, location_id, line_count, is_day_over FROM snapshot.sales_state
+        WHERE business_date = DATE '2024-03-29' ORDER BY snapshot_no, location_id"""
+    assert [row[1:] for row in rows(project, held)] == [
+        ("S1", 1, False),
+        ("S1", 2, True), ("S2", 1, False),
+    ]  # fmt: skip
+
+
+def test_a_snapshot_landed_before_its_table_had_a_column(tmp_path: Path) -> None:
+    """It is read as it was: its days count as over, it still is what later lines are late against."""
+    project = make_project(tmp_path / "p")
+    deliver(project, "pos_sales", [sale("1", "5")], "1")
+    Project(project).run()
+    [fact] = Project(project).snapshot_take("sales", "2024-03-29")
+    place = Project(project)._place
+    [batch] = place.log().batches(source="systock", table="sales_state")
+    part = place.bronze / str(batch.part)
+    pq.write_table(pq.read_table(part).drop_columns("is_day_over"), part)
+    with place.log().transaction() as connection:
+        connection.execute("""UPDATE column_sets SET columns = replace(columns, ', "is_day_over"', '')""")
+    deliver(project, "pos_sales", [sale("2", "3")], "2")
+    Project(project).run(full=True)
+    assert rows(project, "SELECT net_amount, is_day_over FROM snapshot.sales_state") == [(Decimal(5), True)]
+    restated = "SELECT first_snapshot_no, late_lines FROM serve.restatements"
+    assert rows(project, restated) == [(fact["snapshot_no"], 1)]

@@ -37,4 +37,4 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
             assert done.returncode == 0, f"{command}\n{done.stderr}"
             assert not expected or done.stdout == expected, f"{command}\n{done.stdout}"
             commands += 1
-    assert commands == 13
+    assert commands == 14

@@ -6,8 +6,9 @@ A file of `refresh: snapshot` names the state's columns and the SELECT that capt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from systock.data_warehouse.engine.base import Engine
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from systock.data_warehouse.compiled import CompiledTable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a capture is for: the columns of meta.capture."""
+
+    as_of: datetime
+    as_of_date: date
+    ended_by_at: datetime
 
 
 @dataclass(frozen=True)
@@ -44,14 +54,14 @@ def create_snapshot_sql(table: CompiledTable, types: Sequence[str]) -> list[str]
 
 
 def capture(
-    engine: Engine, table: CompiledTable, types: Sequence[str], as_of: str, as_of_date: str, *, follows: bool = False
+    engine: Engine, table: CompiledTable, types: Sequence[str], asked: Asked, *, follows: bool = False
 ) -> Capture:
-    """Capture a state from the warehouse that `engine` reads (read-only will do); as_of is an instant in UTC.
+    """Capture a state from the warehouse that `engine` reads (read-only will do).
 
     follows: the previous snapshot is not that of the warehouse, but the one captured before by the same engine.
     """
-    engine.execute("CREATE OR REPLACE TEMP TABLE capture (as_of TIMESTAMPTZ, as_of_date DATE)")
-    engine.execute(f"INSERT INTO capture VALUES (TIMESTAMPTZ '{as_of}', DATE '{as_of_date}')")
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE capture AS SELECT TIMESTAMPTZ '{asked.as_of.isoformat()}' AS as_of,
+        DATE '{asked.as_of_date}' AS as_of_date, TIMESTAMPTZ '{asked.ended_by_at.isoformat()}' AS ended_by_at""")
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
     key = ", ".join(f'"{name}"' for name in table.primary_key)
     typed = ", ".join(
@@ -72,9 +82,13 @@ def capture(
     return Capture(changes, int(rows))
 
 
-def land_sql(table: CompiledTable, types: Sequence[str], lines: str, snapshot_no: int) -> str:
-    """The statement that takes landed changes (a relation of text columns) into the table of changes."""
-    typed = ", ".join(f'CAST(l."{c.name}" AS {type_})' for c, type_ in zip(table.columns, types, strict=True))
+def land_sql(table: CompiledTable, types: Sequence[str], lines: str, landed: Collection[str], snapshot_no: int) -> str:
+    """The statement that takes landed changes (a relation of text columns, those `landed`) into the table of changes.
+
+    A column that the table did not have when the snapshot was taken gets its DEFAULT.
+    """
+    values = [f'l."{c.name}"' if c.name in landed else c.default_sql or "NULL" for c in table.columns]
+    typed = ", ".join(f"CAST({value} AS {type_})" for value, type_ in zip(values, types, strict=True))
     return f"INSERT INTO {table.qualified}__changes SELECT {snapshot_no}, CAST(l.is_removed AS BOOLEAN), {typed} FROM {lines} AS l"
 
 

@@ -227,7 +227,8 @@ class Build:
             line_view(self.engine, "snapshot_line", self.bronze, [batch], [])
             if batch.table in kinds:
                 kind = kinds[batch.table]
-                self.engine.execute(land_sql(kind, self.engine.column_types(kind), "snapshot_line", batch.commit_no))  # type: ignore[arg-type]
+                types = self.engine.column_types(kind)  # type: ignore[arg-type]
+                self.engine.execute(land_sql(kind, types, "snapshot_line", batch.columns, batch.commit_no))
             else:
                 self.engine.execute(f"""INSERT INTO snapshot.taken SELECT {batch.commit_no}, kind, CAST(as_of AS TIMESTAMPTZ),
                     CAST(l.taken_from_known_at AS TIMESTAMPTZ), CAST(is_derived AS BOOLEAN), CAST(row_count AS BIGINT), CAST(changes AS BIGINT) FROM snapshot_line AS l""")

@@ -1,4 +1,8 @@
-"""Taking snapshots: capture from the published warehouse, land in bronze as batches of source systock, take in and publish."""
+"""Taking snapshots: capture from the published warehouse, land in bronze as batches of source systock, take in and publish.
+
+What a snapshot lands is made from what is known and tells nothing new. So it lands right after the newest of it, by a
+microsecond, and not by the clock: files of an archive that land afterwards keep the later instants that they state.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from systock.data_warehouse.engine.duckdb import connect
-from systock.data_warehouse.snapshots import capture
+from systock.data_warehouse.snapshots import Asked, capture
 from systock.errors import SystockError, UsageError
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
 from systock.pipeline_manager.build import SNAPSHOT_SOURCE
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 TAKEN = "taken"
 #: What the position of a close says before the day.
 _CLOSE = " at the close of "
+#: When an empty warehouse's snapshot becomes known: before whatever an archive may state.
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,8 @@ def _take(
                     facts.append(fact)
                     deliveries += rows
                     progress.advance(1, table.name)
-                snapshot_no = store_rows(log, deliveries)[0].commit_no
+                known_at = datetime.fromisoformat(published.known_at) if published.known_at else _BEFORE_ALL
+                snapshot_no = store_rows(log, deliveries, known_at=known_at)[0].commit_no
                 taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
         build_and_publish(place, state, log, definitions, progress)
         try:
@@ -136,14 +143,16 @@ def _captured(
     """What was captured of one kind, and the rows to land: its line in the list of snapshots, and its changes."""
     import pyarrow as pa
 
-    instant = moment.instant.isoformat()
+    now, instant = datetime.now(UTC), moment.instant.isoformat()
+    known = datetime.fromisoformat(known_at) if known_at else None
+    # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
+    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or _BEFORE_ALL, now))
     types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
-    captured = capture(engine, table, types, instant, moment.day.isoformat(), follows=follows)
+    captured = capture(engine, table, types, Asked(moment.instant, moment.day, ended_by), follows=follows)
     is_derived = moment.is_derived
     if is_derived is None:
-        is_derived = known_at is not None and moment.day < datetime.fromisoformat(known_at).date()
+        is_derived = known is not None and moment.day < known.date()
     counts = {"is_derived": is_derived, "row_count": captured.row_count, "changes": captured.changes.num_rows}
-    known = datetime.fromisoformat(known_at) if known_at else None
     fact = {"kind": table.name, "as_of": moment.instant, "known_at": known, **counts}
     # The landing log has a known_at of its own for every line.
     line = {"kind": table.name, "as_of": instant, "taken_from_known_at": known_at}
@@ -151,7 +160,6 @@ def _captured(
     position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
     if moment.is_close:
         position = f"{table.name}{_CLOSE}{moment.day}"
-    now = datetime.now(UTC)
     listed = pa.Table.from_pylist([line], schema=pa.schema([(name, pa.string()) for name in line]))
     return fact, [
         Rows(SNAPSHOT_SOURCE, TAKEN, "append", position, now, listed),

@@ -337,7 +337,7 @@ def store_rows(
 ) -> list[Batch]:
     """Land rows as batches of one commit; returns the batch of each delivery, an earlier one's for a retry.
 
-    known_at: the instant they became known, if it is later than the last commit; None = the clock.
+    known_at: the instant they became known, or right after the last commit where that is later; None = the clock.
     Values are stored as text, in the canonical form that Parquet files are read in; an Arrow string is kept as it is.
     """
     from systock.extract.read_arrow import TableReader

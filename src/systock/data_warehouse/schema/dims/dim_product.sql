@@ -35,7 +35,8 @@ CREATE TABLE gold.dim_product (
 );
 
 -- Consecutive versions of equal content are one. A deletion ends the validity and is no row; an article that comes back is a
--- new version from its own instant on. Keys hold the version's own instant, so that a late older version moves none of them.
+-- new version from its own instant on. Keys hold the instant at which a version first said so: a late older version moves none of
+-- them, unless it says the same as the one after it, which then begins earlier and has the earlier instant's key.
 WITH described AS (
     SELECT
         product.source_name,

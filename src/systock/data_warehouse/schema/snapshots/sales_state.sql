@@ -11,8 +11,24 @@ CREATE TABLE snapshot.sales_state (
     discount_amount      numeric(18, 4) NOT NULL, -- discounts, tax excluded, in the project's currency
     net_amount           numeric(18, 4) NOT NULL, -- after discounts and returns, tax excluded, in the project's currency
     tax_amount           numeric(18, 4) NOT NULL, -- tax on net_amount, in the project's currency
+    is_day_over          boolean        NOT NULL
+        DEFAULT TRUE,                             -- had the day ended there? false: of a day at work, not yet a report of it
     PRIMARY KEY (location_durable_key, business_date)
 );
+
+-- At one instant days end at some places and go on at others, by their zones and cutovers valid then.
+WITH place AS (
+    SELECT
+        location.location_durable_key,
+        business_date(
+            capture.ended_by_at, location.timezone, location.business_day_cutover
+        ) AS business_date
+    FROM gold.dim_location AS location
+    CROSS JOIN meta.capture AS capture
+    WHERE location.location_key <> 0
+        AND location.valid_from_at <= capture.ended_by_at
+        AND location.superseded_at > capture.ended_by_at
+)
 
 SELECT
     line.location_durable_key,
@@ -24,8 +40,15 @@ SELECT
     CAST(SUM(line.reporting_gross_amount) AS numeric(18, 4)) AS gross_amount,
     CAST(SUM(line.reporting_discount_amount) AS numeric(18, 4)) AS discount_amount,
     CAST(SUM(line.reporting_net_amount) AS numeric(18, 4)) AS net_amount,
-    CAST(SUM(line.reporting_tax_amount) AS numeric(18, 4)) AS tax_amount
+    CAST(SUM(line.reporting_tax_amount) AS numeric(18, 4)) AS tax_amount,
+    line.business_date < MIN(COALESCE(
+        place.business_date,
+        business_date(capture.ended_by_at, project.timezone, project.business_day_cutover)
+    )) AS is_day_over
 FROM gold.fact_sale_line AS line
 CROSS JOIN meta.capture AS capture
+CROSS JOIN meta.project AS project
+LEFT JOIN place
+    ON place.location_durable_key = line.location_durable_key
 WHERE line.is_counted AND line.business_date <= capture.as_of_date
 GROUP BY line.location_durable_key, line.business_date;

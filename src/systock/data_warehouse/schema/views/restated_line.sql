@@ -10,7 +10,7 @@ CREATE TABLE serve.restated_line (
     business_date        date           NOT NULL,    -- local day
     restatement_kind     text           NOT NULL,    -- late: first came after the report; corrected: replaced after it; withdrawn: no longer
                                                      -- counts since then
-    first_snapshot_no    bigint         NOT NULL,    -- the snapshot that first reported the day
+    first_snapshot_no    bigint         NOT NULL,    -- the snapshot that first reported the day, after its end there
     known_from_at        timestamptz    NOT NULL,    -- when the version that holds now became known
     reporting_net_amount numeric(18, 4) NOT NULL     -- what it adds to the day now, tax excluded, in the project's currency; 0 when withdrawn
 );
@@ -21,7 +21,7 @@ WITH reported AS (
         change.business_date,
         MIN(change.snapshot_no) AS snapshot_no
     FROM snapshot.sales_state__changes AS change
-    WHERE NOT change.is_removed
+    WHERE change.is_day_over AND NOT change.is_removed
     GROUP BY change.location_durable_key, change.business_date
 ),
 

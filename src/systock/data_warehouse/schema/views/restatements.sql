@@ -4,7 +4,7 @@ CREATE TABLE serve.restatements (
     location_durable_key           bigint         NOT NULL, -- hash of the location's source and id
     business_date                  date           NOT NULL, -- local day
     location_id                    text           NOT NULL, -- where it was sold
-    first_snapshot_no              bigint         NOT NULL, -- the snapshot that first reported the day
+    first_snapshot_no              bigint         NOT NULL, -- the snapshot that first reported the day, after its end there
     first_as_of_at                 timestamptz    NOT NULL, -- the instant that this snapshot tells of
     first_known_at                 timestamptz,             -- what was known then
     first_reporting_net_amount     numeric(18, 4) NOT NULL, -- net sales as first reported, tax excluded, in the project's currency
@@ -19,7 +19,7 @@ CREATE TABLE serve.restatements (
     PRIMARY KEY (location_durable_key, business_date)
 );
 
--- A day is first reported by the first snapshot that holds it. Lines that a later version moved to another day, or that their source
+-- A day is first reported by the first snapshot that holds it as one that had ended. Lines that a later version moved to another day, or that their source
 -- removed, are in the difference and in no line count. The documents: serve.restated_line.
 WITH first_report AS (
     SELECT
@@ -27,7 +27,7 @@ WITH first_report AS (
         change.business_date,
         MIN(change.snapshot_no) AS snapshot_no
     FROM snapshot.sales_state__changes AS change
-    WHERE NOT change.is_removed
+    WHERE change.is_day_over AND NOT change.is_removed
     GROUP BY change.location_durable_key, change.business_date
 ),
 
