@@ -79,6 +79,25 @@ def asked(project: Path, sql: str, **more: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in Project(project).query(sql, **more).to_pylist()]
 
 
+def test_an_empty_full_extract_withdraws_no_close_and_says_so(tmp_path: Path) -> None:
+    full = SETTINGS.replace('closes_*.csv"\nmode = "changes"', 'closes_*.csv"\nmode = "full"')
+    project = write_project(tmp_path / "p", full.format(steps=10), MAPPINGS)
+    closes = "SELECT CAST(closed_through_date AS VARCHAR) FROM silver.period_close ORDER BY ALL"
+    stays = "incoming/closes_k20240704T20.csv holds no line: an empty full extract is taken for one that failed, so 1 line stays in bronze.erp__closes"
+    deliver(project, "k20240630T20", STORY[0][1], [])
+    may, june = "2024-05-31,closed", "2024-06-30,closed"
+    for extracts, stand, said in (
+        ({"k20240702T20": [may, june], "k20240703T20": [may]}, ["2024-05-31"], []),
+        ({"k20240704T20": []}, ["2024-05-31"], [stays]),
+        ({"k20240705T20": ["2024-05-31,open"]}, [], []),  # left out by the mapping
+    ):
+        for name, lines in extracts.items():
+            (project / "incoming" / f"closes_{name}.csv").write_text("\n".join([CLOSES, *lines]) + "\n")
+        warnings = Project(project).run().warnings
+        assert [text for text in warnings if "holds no line" in text] == said
+        assert [day for (day,) in asked(project, closes)] == stand
+
+
 def totals(rows: list[tuple[Any, ...]], day: int) -> tuple[Decimal, Decimal]:
     """What June and July add, by the day of the books (2) or the documents' own (3)."""
     sums: dict[str, Decimal] = defaultdict(Decimal)

@@ -168,3 +168,24 @@ def test_a_value_that_is_not_its_postings_is_not_published(
     with pytest.raises(CheckFailed, match="postings of a stock add up to its value"):
         shop.run()
     assert shop.figures() == numbers(BEFORE[method])
+
+
+def test_what_comes_beyond_a_transfer_in_a_later_run_costs_what_was_shipped(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "moving_average")
+    values = "SELECT location_id, value_amount FROM serve.stock_on_hand ORDER BY ALL"
+    for line, depot, store in (
+        # 10 at 2, and 10 at 8 in the store, of the first 3 go there; 2 more than were sent, from the state that the first run kept
+        ("4,store,A,2024-05-03T08:00:00Z,transfer_in,3,,,,T", "14", "86"),
+        ("5,store,A,2024-05-04T08:00:00Z,transfer_in,2,,,,T", "14", "90"),
+        # 10 of freight for the first 10, before they were sent: all of them cost 3, the 2 too
+        ("6,depot,A,2024-05-01T12:00:00Z,revaluation,0,,10,D1,", "21", "95"),
+    ):
+        sent = [
+            "1,depot,A,2024-05-01T08:00:00Z,receipt,10,2,,D1,",
+            "2,store,A,2024-05-01T08:00:00Z,receipt,10,8,,D2,",
+            "3,depot,A,2024-05-02T08:00:00Z,transfer_out,-3,,,,T",
+        ]
+        shop.deliver({"movements": [*sent, line] if line.startswith("4,") else [line]})
+        shop.run()
+        assert shop.rows(values) == [("depot", Decimal(depot)), ("store", Decimal(store))]
+    assert all(table["same"] for table in Project(shop.folder).rebuild(verify=True)["tables"])

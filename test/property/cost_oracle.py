@@ -41,6 +41,7 @@ class OnTheWay:
     units: list[Unit] = field(default_factory=list)
     debts: list[tuple[Fraction, Stock, int]] = field(default_factory=list)
     unknown: bool = False
+    each: Known = None  # what a unit of the last shipment cost
 
 
 @dataclass
@@ -208,6 +209,8 @@ class Oracle:
         amount, left = self.move(number, stock)
         way = self.ways[entry.product, entry.transfer]
         way.unknown |= amount is None
+        if left:
+            way.each = sum((unit.cost for unit in left), Fraction(0)) / len(left)
         corrections: dict[int, tuple[Stock, Fraction]] = {}
         for unit in left:
             if way.debts:
@@ -236,8 +239,8 @@ class Oracle:
             if advance is None:
                 if entry.cost is not None:
                     cost = Fraction(entry.cost)
-                elif arriving:
-                    cost = sum((unit.cost for unit in arriving), Fraction(0)) / len(arriving)
+                elif way.each is not None:
+                    cost = way.each
                 else:
                     cost = stock.cost if stock.cost is not None else Fraction(0)
                 advance = [Unit(cost, number, number)] * missing

@@ -40,10 +40,14 @@ def referred(earlier: list[Balanced], later: list[Balanced], posted: dict) -> pa
     """The earlier entries that later ones look for, by what their documents say alone."""
     papers = {(row.entry.product, row.entry.document) for row in later if row.entry.kind == "revaluation"}
     sales = {row.entry.gives_back for row in later}
+    received = {(row.entry.product, row.entry.transfer) for row in later if row.entry.kind == "transfer_in"}
+    shipped = {(row.entry.product, row.entry.transfer): row.key for row in earlier if row.entry.kind == "transfer_out"}
     needed = [
         row
         for row in earlier
-        if row.key in sales or (row.entry.kind == "receipt" and (row.entry.product, row.entry.document) in papers)
+        if row.key in sales
+        or (row.entry.kind == "receipt" and (row.entry.product, row.entry.document) in papers)
+        or row.key in (shipped[transfer] for transfer in received & shipped.keys())
     ]
     amounts = decimals([posted[row.key] for row in needed], 4)
     return pa.Table.from_batches([batch(needed)]).append_column("cost_amount", amounts)

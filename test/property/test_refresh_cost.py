@@ -367,6 +367,21 @@ def test_what_later_entries_refer_to_is_read_from_before_the_state(engine: DuckD
     assert step_by_step(engine, method, first, [*first, back, freight]) == [(1, 20, 10)]
 
 
+@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("paper", ["T", None])
+def test_what_comes_beyond_a_transfer_costs_what_was_shipped_before_the_state(
+    engine: DuckDBEngine, method: str, paper: str | None
+) -> None:
+    stock = [received(1, 1, 2), replace(received(2, 1, 8), place=2), replace(received(3, 6, 5), place=2)]
+    outward, inward = Entry(4, 1, 1, 2, "transfer_out", 1, None, 0, paper, 0), Entry(5, 1, 2, 5, "transfer_in", 1, None, 0, paper, 0)  # fmt: skip
+    dearer = [replace(received(6, 3, 9), paper=None), replace(outward, number=7, hour=4, paper="V")]
+    first = [*stock, outward, inward, *dearer, received(8, 10, 8, product=2), received(9, 10, 8)]
+    beyond = replace(inward, number=10, hour=20, units=2)
+    assert step_by_step(engine, method, first, [*first, beyond]) == [(1, 20, 10)]
+    [(amount,)] = engine.rows(f"SELECT cost_amount FROM gold.stock_cost WHERE ledger_entry_key = '{uuid.UUID(int=10)}' AND posting_no = 0")  # fmt: skip
+    assert amount == 4
+
+
 def test_only_the_touched_group_is_valued_anew(engine: DuckDBEngine) -> None:
     engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
     state = {n: Entry(n, 1 + n % 4, 1, n // 2, "receipt", 1, 2, 0, None, 0) for n in range(1, 25)}

@@ -22,8 +22,22 @@ COSTS = st.one_of(st.none(), st.integers(1, 9).map(lambda cost: 10 * cost))
 
 
 @st.composite
+def transfers(draw: st.DrawFn) -> list[Entry]:
+    """A transfer sent in one document or more, and received in others: in part, in whole, beyond it, before it, after it was lost."""
+    product, transfer = draw(st.sampled_from("AK")), draw(st.sampled_from(["V", "V", None]))
+    documents = st.tuples(st.integers(0, 15), st.integers(1, 4))
+    return [
+        Entry(hour, kind, sign * units, place=place, product=product, transfer=transfer)
+        for kind, sign, place, least, most in (
+            ("transfer_out", -1, "depot", 1, 3), ("transfer_in", 1, "store", 2, 4), ("transfer_loss", -1, "store", 0, 1),
+        )
+        for hour, units in draw(st.lists(documents, min_size=least, max_size=most))
+    ]  # fmt: skip
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> list[Entry]:
-    """Up to 40 entries of two products at three places; standard costs change by the hour, or there are none."""
+    """Up to 40 entries of two products at two places, and a transfer; standard costs change by the hour, or there are none."""
     standards = {product: draw(st.none() | st.lists(st.integers(1, 3).map(lambda cost: 10 * cost), min_size=4, max_size=4)) for product in "AK"}  # fmt: skip
     entries = []
     for _ in range(draw(st.integers(5, 40))):
@@ -51,7 +65,7 @@ def documents(draw: st.DrawFn) -> list[Entry]:
                 document=draw(st.sampled_from(["D", "D", "E", None])),
             )
         )
-    return entries
+    return entries + draw(transfers())
 
 
 def place(row: dict) -> tuple[str, str, str] | None:

@@ -171,13 +171,18 @@ def _drifted(row: Row) -> str:
 
 
 def _refused(row: Row) -> str:
-    todo = f". {row['todo']}" if row.get("todo") else ""
-    return cell_text(f"{row['file']}: {row['reason']}{todo}")
+    return _sentences(row["file"], [row["reason"], row.get("todo") or ""])
 
 
 def _in_vain(row: Row) -> str:
     table = f", {row['table']}" if row["table"] else ""
-    return cell_text(f"{row['source']}{table}: {' '.join(row['reason'].split())}")
+    return _sentences(f"{row['source']}{table}", row["reason"].splitlines())
+
+
+def _sentences(about: str, texts: Iterable[str]) -> str:
+    """What several texts say of something on one line, each with its full stop."""
+    said = [" ".join(text.split()) for text in texts if text.strip()]
+    return cell_text(f"{about}: {' '.join(text if text[-1] in '.!?' else f'{text}.' for text in said)}")
 
 
 def _next(summary: RunSummary, set_aside: int, held: Sequence[Row]) -> list[str]:

@@ -30,9 +30,9 @@ from systock.data_warehouse.cost_replay import (
     TRANSFER_LOSS,
     TRANSFER_OUT,
     Entries,
+    Posted,
     Receipt,
     Replay,
-    Sold,
 )
 from systock.data_warehouse.cost_state import Names, ReadState, State, kept_instants, state_rows, written
 
@@ -48,7 +48,8 @@ _OWN_KINDS[TRANSFER_LOSS] = "transit_loss"
 class Before:
     """What entries follow. states: by cost group, those of the instants from which on its entries are given.
 
-    entries: earlier receipts and sales that the given ones refer to, with INPUT_COLUMNS and the `cost_amount` they were posted at.
+    entries: earlier receipts and sales that the given ones refer to, and of each transfer that they receive the last shipment, with
+    INPUT_COLUMNS and the `cost_amount` they were posted at.
     """
 
     states: Mapping[int, str]
@@ -80,7 +81,11 @@ class Chunk:
             for number, name in enumerate(PLACE_COLUMNS)
         }
         self._transfers = pa.concat_arrays(
-            [column["transfer_id"], also("transfer_id", [name for _, state in states for name in state.transfers])]
+            [
+                column["transfer_id"],
+                earlier["transfer_id"],
+                also("transfer_id", [name for _, state in states for name in state.transfers]),
+            ]
         )
         product = Codes(
             self._places["product_durable_key"],
@@ -100,7 +105,7 @@ class Chunk:
             values(location.numbers), values(status.numbers), transfers,
         )  # fmt: skip
         self._units_before = values(whole(earlier["quantity_units"], 3))
-        sold = zip(products[given:], self._units_before, values(whole(earlier["cost_amount"], 4)), strict=False)
+        posted = zip(products[given:], self._units_before, values(whole(earlier["cost_amount"], 4)), strict=False)
         self._entries = Entries(
             kind=_kinds(column["movement_kind"]),
             group=values(groups.numbers),
@@ -114,7 +119,7 @@ class Chunk:
             original=self._originals(column["original_entry_key"], earlier["ledger_entry_key"]),
             transfer=transfers[:given],
             document=documents[:given],
-            sold_before=[Sold(*sale) for sale in sold],
+            posted_before=[Posted(*entry) for entry in posted],
         )
         self.replay = Replay(
             self._entries, FifoPool if self._follows_goods else AveragePool, follows_goods=self._follows_goods
@@ -136,9 +141,11 @@ class Chunk:
             if kind == RECEIPT and paper is not None:
                 receipt = Receipt(own.get(key, first - 1 - number), self._units_before[number], pools[given + number])
                 self.replay.bring_in(products[given + number], paper, receipt)
+            elif kind == TRANSFER_OUT and self._units_before[number] < 0:
+                self.replay.shipped[products[given + number], transfers[given + number]] = number - known
         of_products = iter(products[rows:])
         of_pools = zip(pools[given + known :], range(given + known, rows), strict=True)
-        of_transfers = zip(transfers[given:], range(given, len(transfers)), strict=True)
+        of_transfers = zip(transfers[given + known :], range(given + known, len(transfers)), strict=True)
         for group, state in states:
             its_entries = list(islice(of_entries, len(state.keys)))
             state.restore(self.replay, group, its_entries, of_products, of_pools, of_transfers)

@@ -33,14 +33,14 @@ class Entries:
     amount: list[int | None]
     original: list[
         int | None
-    ]  # the row of the sale that a return gives back; negative: its place in `sold_before`, from the end
+    ]  # the row of the sale that a return gives back; negative: in `posted_before`, from the end
     transfer: list[int | None]
     document: list[int | None]
-    sold_before: Sequence[Sold] = ()  # sales before all of these entries
+    posted_before: Sequence[Posted] = ()  # entries before all of these, to which they refer
 
 
-class Sold(NamedTuple):
-    """A sale and what it was posted at."""
+class Posted(NamedTuple):
+    """An entry and what it was posted at."""
 
     product: int
     units: int
@@ -94,6 +94,7 @@ class Replay:
         self.products: dict[int, Product] = {}
         self.groups: dict[int, dict[int, Product]] = {}  # the products of each group
         self.shipments: dict[tuple[int, int], deque[int]] = {}  # the rows that ship a transfer, those to come
+        self.shipped: dict[tuple[int, int | None], int] = {}  # the row that shipped it last; negative as in `original`
         self.productions: dict[tuple[int, int], Production] = {}
         self.receipts: dict[tuple[int, int], list[Receipt]] = {}
         self.costs = Costs()
@@ -247,15 +248,15 @@ class Replay:
                 cost = pool.product.last_cost = stated, UNIT_COST_SCALE
                 return self._receive(row, pool, [Parcel(units, rounded(units * stated, UNIT_COST_SCALE), row)], cost)
             if sale is not None and sale < row:
-                product, sold, amount = self._sold(sale)
+                product, sold, amount = self._posted(sale)
                 if product == entries.product[row] and sold < 0 and amount is not None:
                     parcel = Parcel(units, rounded(-amount * units, -sold), row)
                     return self._receive(row, pool, [parcel], pool.cost or (-amount, -sold))
         return pool.move(units, entries.after[row], row)
 
-    def _sold(self, sale: int) -> Sold:
+    def _posted(self, row: int) -> Posted:
         entries = self.entries
-        return entries.sold_before[sale] if sale < 0 else Sold(entries.product[sale], entries.units[sale], self.costs.amount[sale])  # fmt: skip
+        return entries.posted_before[row] if row < 0 else Posted(entries.product[row], entries.units[row], self.costs.amount[row])  # fmt: skip
 
     def _receive(self, row: int, pool: Pool, parcels: list[Parcel], cost: Cost) -> int:
         """Goods that come in at a cost; what that changes in value beside it is a revaluation."""
@@ -286,6 +287,7 @@ class Replay:
                 lambda debt, difference: self._settle(row, debt, difference, row),
             )
             self._keep(row, transit)
+            self.shipped[self.entries.product[row], self.entries.transfer[row]] = row
         return amount
 
     def _transfer_in(self, row: int, pool: Pool) -> int | None:
@@ -296,7 +298,7 @@ class Replay:
         parcels = transit.take(units)
         missing = units - sum(parcel.units for parcel in parcels)
         if missing:
-            advance = self._unshipped(row, pool, parcels, missing)
+            advance = self._unshipped(row, pool, missing)
             transit.debts.append(Debt(missing, sum(parcel.amount for parcel in advance), pool, row, units))
             parcels += advance
         self._keep(row, transit)
@@ -306,20 +308,24 @@ class Replay:
             return None
         return self._receive(row, pool, parcels, (amount, units))
 
-    def _unshipped(self, row: int, pool: Pool, shipped: list[Parcel], units: int) -> list[Parcel]:
+    def _unshipped(self, row: int, pool: Pool, units: int) -> list[Parcel]:
         """What goods cost that are received before, or without, their shipment."""
-        transfer = self.entries.transfer[row]
-        shipments = None if transfer is None else self.shipments.get((self.entries.product[row], transfer))
+        entries, transfer = self.entries, self.entries.transfer[row]
+        shipments = None if transfer is None else self.shipments.get((entries.product[row], transfer))
         while shipments and shipments[0] < row:
             shipments.popleft()
         if shipments:
             parcels = self._would_leave(shipments[0], units)
             if parcels is not None:
                 return parcels
-        stated = self.entries.unit_cost[row]
-        cost = (stated, UNIT_COST_SCALE) if stated is not None else pool.cost or (0, 1)
-        if stated is None and shipped:
-            cost = sum(parcel.amount for parcel in shipped), sum(parcel.units for parcel in shipped)
+        stated, shipped = entries.unit_cost[row], self.shipped.get((entries.product[row], transfer))
+        if stated is not None:
+            cost = stated, UNIT_COST_SCALE
+        elif shipped is not None:  # the whole of it, so that it is the same into how many receipts its goods are split
+            _, sent, amount = self._posted(shipped)
+            cost = -(amount or 0), -sent
+        else:
+            cost = pool.cost or (0, 1)
         return [Parcel(units, rounded(units * cost[0], cost[1]), row)]
 
     def _transfer_loss(self, row: int) -> int:

@@ -81,7 +81,20 @@ _FIRST_TOUCHED = f"""
 _TOUCHED_PRODUCT = """
     SELECT grouped.product_durable_key, t.from_at FROM gold.cost_group AS grouped INNER JOIN touched AS t ON t.k1 = grouped.cost_group"""
 
-# Entries before the state to which later ones refer: receipts to which a late cost is added, sales that are given back.
+
+def _last_shipment(has_id: str, key: Sequence[str]) -> str:
+    """Before the state, the last shipment of what is received after it: of transfers with an id (IS NOT NULL), or without one."""
+    same = " AND ".join(f"inward.{name} = old.{name}" for name in key)
+    return f"""SELECT arg_max(old.rowid, (old.occurred_at, old.entry_order, old.ledger_entry_key))
+        FROM {ENTRIES} AS old
+        INNER JOIN cost_product AS t ON t.product_durable_key = old.product_durable_key AND old.occurred_at < t.from_at
+        SEMI JOIN (SELECT * FROM cost_suffix WHERE movement_kind = 'transfer_in' AND transfer_id {has_id}) AS inward ON {same}
+        WHERE old.movement_kind = 'transfer_out' AND old.quantity_units < 0 AND old.transfer_id {has_id}
+        GROUP BY {", ".join(f"old.{name}" for name in key)}"""
+
+
+# Entries before the state to which later ones refer: receipts to which a late cost is added, sales that are given back, and of each
+# transfer that is received the last shipment. They are looked up, not remembered: a state would grow by every transfer that ever was.
 _REFERRED_TO = f"""
     SELECT old.* FROM {ENTRIES} AS old WHERE old.rowid IN (
         SELECT old.rowid
@@ -95,6 +108,10 @@ _REFERRED_TO = f"""
         FROM {ENTRIES} AS old
         INNER JOIN cost_product AS t ON t.product_durable_key = old.product_durable_key AND old.occurred_at < t.from_at
         SEMI JOIN cost_suffix AS back ON back.original_entry_key = old.ledger_entry_key
+        UNION
+        {_last_shipment("IS NOT NULL", ("product_durable_key", "source_name", "transfer_id"))}
+        UNION
+        {_last_shipment("IS NULL", ("product_durable_key",))}
     )"""
 
 

@@ -23,9 +23,11 @@ return comes in at the pool's cost; by FIFO at that of its sale, where `original
 
 *Transfers* carry what their goods cost from place to transit to place, per `transfer_id` and product, in the order of shipment; those
 without id share one transit per product. Goods received before their shipment cost what that would cost at this moment; what is
-received and never shipped costs what the receipt states, else as what was shipped, else the receiver's cost. It stays a negative
-stock in transit, until it is shipped (the true cost is then posted to the receiver as a late cost) or struck off by a positive
-`transfer_loss`. A negative one is goods that will not arrive: they leave the transit at their cost. Losses post to no place.
+received and never shipped costs what the receipt states, else per unit what the last shipment did when it left, be its goods under way,
+received or lost, in one document or in several, else the receiver's cost. (Alternative: as the goods that come with it; then the cost
+hangs on how the receipts are split.) It stays a negative stock in transit, until it is shipped (the true cost is then posted to the
+receiver as a late cost) or struck off by a positive `transfer_loss`. A negative one is goods that will not arrive: they leave the
+transit at their cost. Losses post to no place.
 
 *Production.* All that the production_out entries of a `document_id` (within the cost group) cost, now for those still to come, goes to
 its production_in entries by quantity; what the components then cost otherwise follows as a late cost.

@@ -24,7 +24,7 @@ from systock.etl_pipeline.silver_layer.conform_stored import conform_stored, lin
 from systock.etl_pipeline.silver_layer.lines import line_view
 from systock.etl_pipeline.silver_layer.mapping import check_raw_columns, check_setting_columns
 from systock.etl_pipeline.silver_layer.source_contract import applies, held_for
-from systock.etl_pipeline.silver_layer.stored_lines import create_stored, store_lines
+from systock.etl_pipeline.silver_layer.stored_lines import create_stored, lines_that_stay, store_lines
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.refresh_gold import BEGINNING, GoldRefresh, steps_for_closes
 from systock.quality.contract_checks import CheckResult, check_contracts
@@ -157,7 +157,7 @@ class Build:
         built.entities = self._entities(since)
         moments, history_from = self._moments(commits, batches, is_new, history_steps)
         built.tables = self._gold(since, conformed, moments, is_new, built)
-        built.warnings = self._warnings()
+        built.warnings = self._warnings({(batch.source, batch.table) for batch in batches})
         failed = [check for check in built.checks if not check.passed]
         if failed:
             told = "\n  ".join(f"{check.table}: {check.check}: {check.detail}" for check in failed[:5])
@@ -316,12 +316,21 @@ class Build:
 
             self.definitions.book.get(f"columns of {source} under {self.definitions.hash}: {landed}", check)
 
-    def _warnings(self) -> list[str]:
-        """What is sound but worth a look: zones that no engine knows, lines that no row stands for."""
+    def _warnings(self, landed: set[tuple[str, str]]) -> list[str]:
+        """What is sound but worth a look: zones that no engine knows, full extracts without lines, lines that no row stands for.
+
+        landed: source and name of the raw tables of which something came in.
+        """
         odd = self.engine.rows("""SELECT DISTINCT location_id, timezone FROM silver.location
             WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names()) ORDER BY ALL LIMIT 5""")
         told = [f"location {location}: {zone!r} is no time zone; the project's is used" for location, zone in odd]
         stored = self.definitions.stored_tables
+        for source, name in sorted(landed & stored.keys()):
+            if found := lines_that_stay(self.engine, stored[source, name]):
+                path, lines = found
+                which = "1 line stays" if lines == 1 else f"{lines:,} lines stay"
+                failed = "an empty full extract is taken for one that failed"
+                told.append(f"{path} holds no line: {failed}, so {which} in bronze.{source}__{name}")
         for mapping in self.definitions.mapping_sql:
             if not mapping.row_wise and not mapping.combines:
                 lines = lines_without_row(self.engine, mapping, stored[mapping.source, mapping.driving])

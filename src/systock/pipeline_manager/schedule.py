@@ -240,6 +240,7 @@ class Scheduler:
 
         due = closes_due(self._place.settings, since, days_kept(self._place.log()), now)
         if not due:
+            self._say("close: nothing to keep, no business day has ended that is not kept yet")
             return True
         try:
             settings = self._place.settings.run

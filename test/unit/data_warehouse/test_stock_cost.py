@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -364,6 +365,50 @@ def test_received_and_never_shipped(method: CostMethod, excess: Entry, amount: s
 def test_received_more_than_shipped_costs_the_same_as_what_was_shipped(method: CostMethod) -> None:
     rows = short([Entry(1, "receipt", 1, 9), DEPOT[0], out(3, 5), into(4, 6)], method)
     assert rows[3] == ("e3", "transfer", "12", "21")
+
+
+DEAR_STORE = [DEPOT[0], Entry(1, "receipt", 10, 8), out(2, 3)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("parts", [[5], [3, 2], [1, 4], [2, 1, 1, 1], [3, 1, 1]])
+def test_received_beyond_what_was_shipped_it_costs_the_same_in_however_many_receipts(
+    method: CostMethod, parts: list[int]
+) -> None:
+    receipts = [into(3 + number, units) for number, units in enumerate(parts)]
+    # 10 x 8 + 3 x 2 + 2 x 2; and what was bought meanwhile makes no difference to that
+    assert short([*DEAR_STORE, *receipts], method)[-1][3] == "90"
+    assert short([*DEAR_STORE, *receipts[:-1], Entry(8, "receipt", 1, 50), replace(receipts[-1], hour=9)], method)[-1][3] == "140"  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("receipts", [[into(5, 15)], [into(5, 14), into(6, 1)], [into(5, 10), into(6, 5)]])
+def test_received_beyond_several_shipments_it_costs_what_the_last_one_did(
+    method: CostMethod, receipts: list[Entry]
+) -> None:
+    sent = [DEPOT[0], out(2, 10), Entry(3, "receipt", 10, 6, place="depot"), out(4, 4)]
+    assert short([*sent, *receipts], method)[-1][3] == "50"  # 10 x 2 + 4 x 6 + 1 x 6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_received_after_it_was_lost_it_costs_what_was_shipped(method: CostMethod) -> None:
+    lost = Entry(3, "transfer_loss", -3, transfer="T")
+    assert short([*DEAR_STORE, lost, into(4, 2)], method)[-1] == ("e4", "transfer", "4", "84")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_shipment_to_come_tells_the_cost_before_one_that_was(method: CostMethod) -> None:
+    dearer = Entry(4, "revaluation", cost=3, place="depot")
+    assert short([*DEAR_STORE, into(3, 3), dearer, into(5, 2), out(6, 2)], method)[-2] == ("e5", "transfer", "6", "92")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_received_beyond_goods_of_unknown_cost_it_is_unknown_too(method: CostMethod) -> None:
+    goods = [Entry(1, "count", 5, place="depot"), out(2, 5), Entry(3, "count", 1, standard=4), into(4, 5, standard=4)]
+    assert short([*goods, into(5, 2, standard=4)], method)[-2:] == [
+        ("e4", "transfer", None, "32"),
+        ("e4", "revaluation", "8", "32"),
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -273,11 +273,22 @@ def test_closes_are_kept_at_their_tick_and_rebuilt_when_missed(shop: Shop) -> No
     shop.once("2024-05-02T04:30+02:00")
     assert shop.closed == [(date(2024, 5, 1), False)]
     shop.once("2024-05-02T04:45+02:00")
+    assert not any("nothing to keep" in text for text in shop.told)
     shop.once("2024-05-05T05:00+02:00")
     # Two were missed; that of the fourth of May is half an hour late, which is on time.
     assert shop.closed[1:] == [(date(2024, 5, 2), True), (date(2024, 5, 3), True), (date(2024, 5, 4), False)]
     shop.once("2024-05-06T10:00+02:00")
     assert shop.closed[4:] == [(date(2024, 5, 5), True)]
+
+
+def test_a_tick_that_finds_every_close_kept_says_so(shop: Shop) -> None:
+    shop.settings('day_close = "30 4,5 * * *"')
+    shop.once("2024-05-01T12:00+02:00")
+    shop.once("2024-05-02T04:30+02:00")
+    assert not any("nothing to keep" in text for text in shop.told)
+    assert shop.once("2024-05-02T05:30+02:00")
+    assert shop.closed == [(date(2024, 5, 1), False)]
+    assert "close: nothing to keep, no business day has ended that is not kept yet" in shop.told
 
 
 def test_a_close_is_kept_also_when_its_run_fails(shop: Shop) -> None:

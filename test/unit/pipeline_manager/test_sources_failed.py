@@ -120,7 +120,7 @@ def test_the_command_says_it_and_ends_with_1(shop: Shop, capsys: pytest.CaptureF
     assert main(["run", "--project", str(shop.path)]) == 1
     said = capsys.readouterr()
     assert "Generation 1 is published, but web could not be read" in said.out
-    assert "web: web: wrong password for hunter2 Mend it." in said.out
+    assert "web: web: wrong password for hunter2. Mend it.\n" in said.out
     assert "erp: 2 lines" in said.err
     assert main(["run", "--project", str(shop.path), "--format", "json"]) == 1
     assert json.loads(capsys.readouterr().out)["failed"][0]["source"] == "web"

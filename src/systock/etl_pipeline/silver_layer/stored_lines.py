@@ -109,6 +109,17 @@ def store_lines(
     row_equation.record(engine, table.source, f"{table.table} {LINES}", "pending_batch")
 
 
+def lines_that_stay(engine: Engine, table: StoredTable) -> tuple[str, int] | None:
+    """The latest full extract, where it holds nothing and so closes nothing, and how many lines of the one before stay; else None."""
+    latest = engine.rows(f"""SELECT path, lines FROM meta.batch
+        WHERE source_name = {literal(table.source)} AND table_name = {literal(table.table)}
+        ORDER BY extracted_at DESC, batch_no DESC LIMIT 1""")
+    if table.settings.mode != "full" or not latest or latest[0][1]:
+        return None
+    [(held,)] = engine.rows(f"SELECT count(*) FROM ({_last_state(table.versions)}) WHERE NOT is_deleted")
+    return (str(latest[0][0]), int(held)) if held else None
+
+
 def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequence[Batch]) -> None:
     """Make `stored_line`, with the rule that a line breaks, and the view `stored_candidate` of the sound ones."""
     settings = table.settings
@@ -190,12 +201,9 @@ def _one_line_per_key(table: StoredTable, lines: str) -> str:
 
 def _next_extract(engine: Engine, versions: VersionTable, batch: Batch) -> None:
     """The usual case: one extract, later than all before it. Only what differs from the last state is a version."""
-    key = listed(versions.key)
-    last = f"""SELECT * FROM {versions.name} WHERE known_to_at = {FOREVER}
-        QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY version_at DESC, line_updated_at DESC NULLS LAST) = 1"""
     others = ", ".join(f"o.{quoted(name)}" for name in versions.content)
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE state_before AS
-        SELECT *, {content_text(versions)} AS said FROM ({last}) WHERE NOT is_deleted""")
+        SELECT *, {content_text(versions)} AS said FROM ({_last_state(versions)}) WHERE NOT is_deleted""")
     gone = (
         f"""UNION ALL
         SELECT {others}, b.extracted_at, TRUE, b.extracted_at, b.known_at, b.batch_no, o._row
@@ -210,6 +218,12 @@ def _next_extract(engine: Engine, versions: VersionTable, batch: Batch) -> None:
         WHERE n.outcome = 'kept' AND n.said IS DISTINCT FROM o.said
         {gone}""")
     _believe(engine, versions)
+
+
+def _last_state(versions: VersionTable) -> str:
+    """The last version of each key, gone ones too."""
+    return f"""SELECT * FROM {versions.name} WHERE known_to_at = {FOREVER}
+        QUALIFY row_number() OVER (PARTITION BY {listed(versions.key)} ORDER BY version_at DESC, line_updated_at DESC NULLS LAST) = 1"""
 
 
 def _all_extracts(engine: Engine, bronze: Path, table: StoredTable, known: Sequence[Batch]) -> None:

@@ -32,7 +32,8 @@ CREATE TABLE gold.stock_cost (
 
 -- The SELECT is what systock.data_warehouse.stock_cost reads, in the order of cost_group, occurred_at, entry_order and
 -- ledger_entry_key; the rules, the kinds of postings and what always holds between them stand there. A changed entry has its cost
--- group valued anew from its instant on. Under cost_method 'standard' nothing is posted.
+-- group valued anew from its instant on. Under cost_method 'standard' nothing is posted. What is received of a transfer beyond what was
+-- shipped costs per unit what its last shipment did.
 -- Costs are converted at the rate of the entry's business date; in a currency without a rate they are not known until it comes.
 WITH entry AS (
     SELECT
