@@ -462,9 +462,11 @@ class Project:
 
     def target_sync(self, full: bool = False, progress: Progress | None = None) -> dict[str, Any]:
         """Bring the server to what is published here; full: comparing every row, whoever published what it has."""
+        from systock.pipeline_manager.sync_target import sync_target
+
         definitions = Definitions(self.path, self.settings)
         with project_lock(self._place.state_dir, "systock target sync"):
-            return publish_target.sync_target(self._place, definitions, _watched(progress), full=full)
+            return sync_target(self._place, definitions, _watched(progress), full=full)
 
     def flow(self) -> str:
         """The flow and the graph of tables, as text."""

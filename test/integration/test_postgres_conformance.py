@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from systock import Project
+from systock.data_warehouse.compiled import compile_table
 from systock.data_warehouse.content_hash import content_hash_sql
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
 from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.function_arguments import arguments_of
 from systock.data_warehouse.table_file import TableFile, load_folder
+from systock.load.procedures import state_sql
 from systock.pipeline_manager.definitions import CONTRACTS, SCHEMA
 from systock.simulator import simulate, write_project
 from warehouse_copy import copy_warehouse
@@ -89,6 +91,26 @@ def test_tables_arrive_whole(engine: DuckDBEngine, connection: Any, table: Table
 def test_every_view_gives_the_same_rows(engine: DuckDBEngine, connection: Any, table: TableFile) -> None:
     rows = same(engine, connection, table)
     assert rows or table.qualified == "serve.dated_ahead", "a question without an answer proves nothing"
+
+
+@pytest.mark.parametrize(
+    "kind", [q for q in PARTS.questions if q.refresh == "snapshot"], ids=lambda kind: kind.qualified
+)
+def test_every_capture_gives_the_same_rows(engine: DuckDBEngine, connection: Any, kind: TableFile) -> None:
+    rows = 0
+    columns = [(column.name, column.type) for column in kind.columns]
+    for day in DAYS:
+        asked = f"""TIMESTAMPTZ '{day} 12:34:56.789012+00' AS as_of, DATE '{day}' AS as_of_date,
+            TIMESTAMPTZ '{day} 20:00:00+00' AS ended_by_at"""
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE capture AS SELECT {asked}")
+        connection.execute(f"DROP TABLE IF EXISTS systock_asked; CREATE TEMP TABLE systock_asked AS SELECT {asked}")
+        select = str(compile_table(kind)["select"]).replace("meta.capture", "temp.capture")
+        typed = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in kind.columns)
+        [here] = engine.rows(content_hash_sql(f"(SELECT {typed} FROM ({select}))", columns))
+        [there] = connection.execute(content_hash_sql(f"({state_sql(kind)})", columns, "postgres")).fetchall()
+        assert here == there
+        rows += here[0]
+    assert rows > 20
 
 
 @pytest.mark.parametrize("name", ["serve.stock_as_of", "serve.sales_as_of"])

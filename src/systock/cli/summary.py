@@ -118,6 +118,8 @@ def _sent(target: Row) -> str:
         return cell_text(f"{target['where']} has generation {target['generation']} already")
     written, removed = _sum(target["tables"], "written"), _sum(target["tables"], "removed")
     rows = f"{counted(written, 'row')} written, {removed:,} removed"
+    if target["captures"]:
+        rows += f", {counted(target['captures'], 'capture')} landed"
     return cell_text(f"{target['where']} has generation {target['generation']}: {rows} ({target['why']})")
 
 

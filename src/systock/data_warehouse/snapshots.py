@@ -6,17 +6,22 @@ A file of `refresh: snapshot` names the state's columns and the SELECT that capt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from systock.data_warehouse.engine.base import Engine
+from systock.errors import IntegrityError
+from systock.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from systock.data_warehouse.compiled import CompiledTable
+
+#: The source under which snapshots land, and the raw table of the list of them.
+SNAPSHOT_SOURCE, TAKEN = "systock", "taken"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,38 @@ def capture(
     """
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE capture AS SELECT TIMESTAMPTZ '{asked.as_of.isoformat()}' AS as_of,
         DATE '{asked.as_of_date}' AS as_of_date, TIMESTAMPTZ '{asked.ended_by_at.isoformat()}' AS ended_by_at""")
+    return _changes(engine, table, types, table.select.replace("meta.capture", "temp.capture"), follows=follows)
+
+
+def captured_elsewhere(
+    engine: Engine,
+    table: CompiledTable,
+    types: Sequence[str],
+    columns: Sequence[str],
+    rows: Iterable[pa.Table],
+    row_count: int,
+    *,
+    follows: bool = False,
+) -> Capture:
+    """The same of a whole state that was captured elsewhere: its rows as text, in these columns.
+
+    A column that the table did not have when the state was captured gets its DEFAULT. follows: see capture. Raises
+    IntegrityError when there are not row_count rows, QueryError when they are not of the table's types.
+    """
+    texts = ", ".join(f"{quoted(name)} VARCHAR" for name in columns)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE captured_state ({texts})")
+    for part in rows:
+        engine.insert("temp.captured_state", part)
+    [(there,)] = engine.rows("SELECT count(*) FROM temp.captured_state")
+    if there != row_count:
+        raise IntegrityError(f"it has {there} rows, and had {row_count} when it was captured")
+    values = (quoted(c.name) if c.name in columns else c.default_sql or "NULL" for c in table.columns)
+    state = ", ".join(f"{value} AS {quoted(c.name)}" for value, c in zip(values, table.columns, strict=True))
+    return _changes(engine, table, types, f"SELECT {state} FROM temp.captured_state", follows=follows)
+
+
+def _changes(engine: Engine, table: CompiledTable, types: Sequence[str], state: str, *, follows: bool) -> Capture:
+    """What a state (a query of its rows) changes against the previous snapshot of its kind."""
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
     key = ", ".join(f'"{name}"' for name in table.primary_key)
     typed = ", ".join(
@@ -70,9 +107,7 @@ def capture(
     before = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
     previous = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {before}"
     engine.execute(f"CREATE OR REPLACE TEMP TABLE state_before AS SELECT {columns} FROM {previous}")
-    engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table.name}__now AS SELECT {typed} FROM ({table.select.replace('meta.capture', 'temp.capture')})"
-    )
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {table.name}__now AS SELECT {typed} FROM ({state})")
     changes = engine.arrow(f"""
         SELECT FALSE AS is_removed, * FROM (SELECT * FROM {table.name}__now EXCEPT SELECT * FROM state_before)
         UNION ALL

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.make_tables import grants
+from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER, ROLES
 from systock.load.target_session import TargetSession
-from systock.load.target_state import ANALYST, LOADER, OWN_SCHEMA, OWN_TABLES, OWNER, READER
+from systock.load.target_state import OWN_SCHEMA, OWN_TABLES
 from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     from systock.config import TargetSettings
-
-#: What each role is for, as the server tells it.
-ROLES = {
-    OWNER: "SyStock: owns its schemas and tables, makes and alters them",
-    LOADER: "SyStock: writes rows into its tables",
-    READER: "SyStock: asks the questions of serve and reads meta",
-    ANALYST: "SyStock: reads gold, snapshot, serve and meta",
-}
 
 
 def init_target(settings: TargetSettings, schemas: Sequence[str]) -> list[dict[str, str]]:
@@ -74,7 +67,7 @@ def init_sql(user: str, database: str, schemas: Sequence[str]) -> list[str]:
     made += [
         f"GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {OWNER}",
         f"GRANT TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {LOADER}",
-        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {READER}, {ANALYST}",
+        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {READER}, {ANALYST}, {KEEPER}",
         f"GRANT {OWNER}, {LOADER} TO {quoted(user)}",
         f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA} AUTHORIZATION {OWNER}",
         f"SET ROLE {OWNER}",
@@ -82,7 +75,8 @@ def init_sql(user: str, database: str, schemas: Sequence[str]) -> list[str]:
         f"GRANT USAGE ON SCHEMA {OWN_SCHEMA} TO {LOADER}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {OWN_SCHEMA} TO {LOADER}",
         f"GRANT INSERT, UPDATE ON {OWN_SCHEMA}.target TO {LOADER}",
-        f"GRANT DELETE ON {OWN_SCHEMA}.hand_change TO {LOADER}",
+        f"GRANT DELETE ON {OWN_SCHEMA}.hand_change, {OWN_SCHEMA}.captured_row TO {LOADER}",
+        f"GRANT UPDATE (landed_at) ON {OWN_SCHEMA}.capture TO {LOADER}",
     ]
     for name in schemas:
         made += [f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}", *grants(name)]

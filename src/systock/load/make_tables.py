@@ -7,14 +7,18 @@ from contextlib import suppress
 
 from systock.errors import TargetError
 from systock.load import target_state
+from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER
 from systock.load.target_schema import TargetSchema, text_hash
 from systock.load.target_session import TargetSession
-from systock.load.target_state import ANALYST, LOADER, OWNER, READER, trigger_sql
+from systock.load.target_state import trigger_sql
 from systock.load.write_rows import Writer, there
 from systock.sql_text import quoted
 
-#: Who may name what lies in a schema; what views read of others needs no more than SELECT on the table itself.
-_READ = {"gold": (ANALYST,), "snapshot": (ANALYST,), "serve": (READER, ANALYST), "meta": (READER, ANALYST)}
+#: Who may name what lies in a schema; what views read of others needs no more than SELECT on the table itself, and who calls
+#: procedures reads nothing.
+_READ = {
+    "gold": (ANALYST,), "snapshot": (ANALYST, KEEPER), "serve": (READER, ANALYST), "meta": (READER, ANALYST, KEEPER),
+}  # fmt: skip
 #: How long dropping what nobody should read any more waits for those who still do, in seconds.
 _PATIENCE = 2
 
@@ -67,7 +71,7 @@ def grants(schema: str) -> list[str]:
 
 
 def renew_questions(session: TargetSession, schema: TargetSchema, made: Mapping[str, tuple[str, str]]) -> None:
-    """Make views and functions whose text changed; readers of these wait until the transaction commits."""
+    """Make views, functions and procedures whose text changed; readers of views wait until the transaction commits."""
     wanted = {question.on_server for question in schema.questions}
     tables = {table.on_server for table in schema.tables}
     changed = [q for q in schema.questions if made.get(q.on_server, ("",))[0] != text_hash(q.create)]
@@ -75,15 +79,17 @@ def renew_questions(session: TargetSession, schema: TargetSchema, made: Mapping[
     if not changed and not gone:
         return
     schemas = list(dict.fromkeys(question.schema for question in schema.questions))
-    target_state.check_unused(session, schemas)
+    read = {question.schema for question in schema.questions if question.kind != "procedure"}
+    target_state.check_unused(session, sorted(read))
     # Views stand on views: what stands on a changed one is made anew too.
     for name, kind in session.rows(
         """SELECT format('%%I.%%I', n.nspname, c.relname), 'VIEW' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.relkind = 'v' AND n.nspname = ANY(%s)
         UNION ALL
-        SELECT CAST(CAST(p.oid AS regprocedure) AS text), 'FUNCTION' FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE n.nspname = ANY(%s) AND p.prokind = 'f'""",
-        (schemas, schemas),
+        SELECT CAST(CAST(p.oid AS regprocedure) AS text), CASE p.prokind WHEN 'f' THEN 'FUNCTION' ELSE 'PROCEDURE' END
+        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE format('%%s.%%s', n.nspname, p.proname) = ANY(%s) AND p.prokind IN ('f', 'p')""",
+        (sorted(read), list(made)),
     ):
         session.execute(f"DROP {kind} IF EXISTS {name} CASCADE")
     for question in schema.questions:

@@ -9,9 +9,10 @@ from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.changed_rows import BuildFile, Since
 from systock.load.migration import TableChange, table_changes
+from systock.load.roles import LOADER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
-from systock.load.target_state import LOADER, HandChange, TargetState
+from systock.load.target_state import HandChange, TargetState
 
 FULL = "'systock target sync --full'"
 #: Where what was reported is kept: nothing of it goes unasked.

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from systock.load import target_state
+from systock.load.captures import mark_landed
 from systock.load.changed_rows import BuildFile, Since, changed_since
 from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_comments
 from systock.load.plan_publication import FULL, Plan, plan_publication
+from systock.load.roles import OWNER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
-from systock.load.target_state import OWNER, PUBLISHING, HandChange
+from systock.load.target_state import PUBLISHING, HandChange
 from systock.load.write_rows import Staged, Writer
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Brought:
-    """What was done on the server: tables with the rows written and removed; warnings."""
+    """What was done on the server: tables with the rows written and removed; captures that landed; warnings."""
 
     where: str
     generation: int
@@ -29,6 +31,7 @@ class Brought:
     how: str
     why: str
     tables: list[dict[str, str | int]] = field(default_factory=list)
+    captures: int = 0
     warnings: list[str] = field(default_factory=list)
 
 
@@ -83,6 +86,7 @@ def _publish(
             target_state.write_objects(session, schema)
     if full or plan.how in ("first", "anew"):
         session.execute("DELETE FROM systock.hand_change")
+    brought.captures = mark_landed(session, build)
     target_state.write_state(session, build)
 
 

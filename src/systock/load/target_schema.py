@@ -20,6 +20,7 @@ from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.portable_sql import postgres_name
 from systock.data_warehouse.table_file import TableFile
 from systock.load.copy_rows import CopiedColumn
+from systock.load.procedures import capture_name, capture_statements, prune_statements
 
 #: Tables of meta and snapshot that only grow: the column that tells what is new, and of what (see TargetTable.grows_by).
 _GROWS = {
@@ -78,7 +79,7 @@ class TargetTable:
 
 @dataclass(frozen=True)
 class TargetQuestion:
-    """A view or function: its name on the server, and the SQL that makes it and its comments."""
+    """A view, function or procedure: its name on the server, and the SQL that makes it and its comments."""
 
     schema: str
     name: str
@@ -93,7 +94,7 @@ class TargetQuestion:
 
 @dataclass(frozen=True)
 class TargetSchema:
-    """All of it: tables, each after those that it refers to; questions, each after those that it reads."""
+    """All of it: tables, each after those that it refers to; questions, each after those that it reads, procedures last."""
 
     schemas: tuple[str, ...]
     tables: tuple[TargetTable, ...]
@@ -112,17 +113,23 @@ def text_hash(texts: Sequence[str]) -> str:
 def make_schema(postgres: PostgresSchema) -> TargetSchema:
     """What a server holds, from the table files."""
     names = sorted({table.schema for table in (*postgres.stored, *postgres.questions)})
-    return TargetSchema(
-        tuple(map(postgres_name, names)),
-        tuple(map(_table, postgres.stored)),
-        tuple(
-            TargetQuestion(
-                postgres_name(file.schema), postgres_name(file.name), "function" if file.refresh == "function" else "view",
-                tuple(statement.sql for statement in postgres.question(file)),
-            )
-            for file in postgres.questions
-        ),
-    )  # fmt: skip
+    schemas = tuple(map(postgres_name, names))
+    questions = [
+        TargetQuestion(
+            postgres_name(file.schema), postgres_name(file.name), "function" if file.refresh == "function" else "view",
+            tuple(statement.sql for statement in postgres.question(file)),
+        )
+        for file in postgres.questions
+    ]  # fmt: skip
+    procedures = [
+        TargetQuestion(
+            postgres_name(kind.schema), postgres_name(capture_name(kind)), "procedure", tuple(capture_statements(kind))
+        )
+        for kind in postgres.questions
+        if kind.refresh == "snapshot"
+    ]
+    prune = TargetQuestion("meta", "prune", "procedure", tuple(prune_statements(schemas)))
+    return TargetSchema(schemas, tuple(map(_table, postgres.stored)), (*questions, *procedures, prune))
 
 
 def _table(file: TableFile) -> TargetTable:

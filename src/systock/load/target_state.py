@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from systock.errors import TargetError
+from systock.load.captures import CAPTURE_TABLES
 from systock.load.changed_rows import Held
+from systock.load.roles import OWNER
 from systock.load.target_schema import TargetSchema, text_hash
 from systock.load.target_session import TargetSession
 from systock.sql_text import literal
 
-#: Roles, by what they may do: make tables; write rows; read questions; read everything. See docs/settings.md.
-OWNER, LOADER, READER, ANALYST = "systock_owner", "systock_loader", "systock_reader", "systock_analyst"
 #: SyStock's own tables on a server.
 OWN_SCHEMA = "systock"
 #: What is set while SyStock itself writes, so that only changes by hand are noted.
@@ -68,6 +68,7 @@ BEGIN
 END
 $$""",
     "REVOKE ALL ON FUNCTION systock.note_hand_change() FROM PUBLIC",
+    *CAPTURE_TABLES,
 )
 
 
@@ -82,9 +83,19 @@ def trigger_sql(table: str, name: str) -> list[str]:
 
 def is_initialised(session: TargetSession) -> bool:
     """Was `systock target init` run here?"""
+    return _has_own(session, "target")
+
+
+def keeps_captures(session: TargetSession) -> bool:
+    """Was it run by a SyStock that knows of captures?"""
+    return _has_own(session, "capture")
+
+
+def _has_own(session: TargetSession, table: str) -> bool:
     found = session.rows(
         """SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'systock' AND c.relname = 'target'"""
+        WHERE n.nspname = %s AND c.relname = %s""",
+        (OWN_SCHEMA, table),
     )
     return bool(found)
 
@@ -118,8 +129,13 @@ def check_ours(session: TargetSession, schemas: Sequence[str]) -> None:
 
 def check_initialised(session: TargetSession, schemas: Sequence[str]) -> None:
     """Raise TargetError where the database is no target yet, with what stands in the way of making it one."""
-    if is_initialised(session):
+    if keeps_captures(session):
         return
+    if is_initialised(session):
+        raise TargetError(
+            "an older SyStock made the database a target", where=session.where, state="The server keeps the generation that it had.",
+            todo="Run 'systock target init' once more: it adds what is new; then run again.",
+        )  # fmt: skip
     check_ours(session, [*schemas, OWN_SCHEMA])
     raise TargetError(
         "the database is no target of SyStock's yet", where=session.where, state="Nothing was changed there.",

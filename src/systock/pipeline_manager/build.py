@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from systock.data_warehouse.content_hash import kept_from
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh import Refreshed
-from systock.data_warehouse.snapshots import create_snapshot_sql, land_sql
+from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, create_snapshot_sql, land_sql
 from systock.data_warehouse.touched_log import TouchedLog
 from systock.errors import CheckFailed
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, Commit, LandingLog
@@ -31,9 +31,6 @@ from systock.quality.contract_checks import CheckResult, check_contracts
 from systock.quality.reconcile import reconcile
 from systock.quality.value_conservation import books_are_whole, conserves_value
 from systock.sql_text import literal
-
-#: The source under which snapshots land.
-SNAPSHOT_SOURCE = "systock"
 
 
 class Progress(Protocol):

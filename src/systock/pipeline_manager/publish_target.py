@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from systock.errors import TargetError, UsageError
-from systock.pipeline_manager.state import State
 
 if TYPE_CHECKING:
     from systock.load.changed_rows import BuildFile
@@ -35,11 +34,14 @@ def publish_target(
         try:
             return publish_postgres(place.settings.target, build, schema, full=full, advance=progress.advance)
         except TargetError as error:
-            here = (
-                f"{place.warehouse.name} holds generation {build.generation}; the next run brings the server up to it."
-            )
-            error.state = f"{error.state or 'The server keeps the generation that it had.'} {here}"
-            raise
+            raise left_for_next_run(error, place, build.generation) from None
+
+
+def left_for_next_run(error: TargetError, place: Workplace, generation: int | None) -> TargetError:
+    """The error with what is published all the same, in the file."""
+    here = f"{place.warehouse.name} holds generation {generation}; the next run brings the server up to it."
+    error.state = f"{error.state or 'The server keeps the generation that it had.'} {here}"
+    return error
 
 
 def target_plan(place: Workplace, definitions: Definitions) -> str:
@@ -63,10 +65,11 @@ def target_plan(place: Workplace, definitions: Definitions) -> str:
 
 def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
     """The generation of the server and of the build file, what the next run would do there, and what was changed by hand."""
+    from systock.load.captures import waiting_captures
     from systock.load.plan_publication import plan_publication
     from systock.load.target_session import TargetSession
 
-    _require_server(place)
+    require_server(place)
     with _build_file(place) as build, TargetSession(place.settings.target) as session, session.transaction():
         plan = plan_publication(session, build, definitions.target_schema)
         return {
@@ -77,6 +80,7 @@ def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
             "generation_here": build.generation,
             "next": plan.how,
             "why": plan.why,
+            "captures_waiting": len(waiting_captures(session, build.project, build.log_id or None)),
             "hand_changes": [asdict(change) for change in plan.hand_changes],
         }
 
@@ -85,7 +89,7 @@ def init_target(place: Workplace, definitions: Definitions) -> list[dict[str, st
     """Make the server of the settings a target: roles and schemas; what was made."""
     from systock.load import init_target as making
 
-    _require_server(place)
+    require_server(place)
     return making.init_target(place.settings.target, definitions.target_schema.schemas)
 
 
@@ -102,31 +106,13 @@ def init_text(place: Workplace, definitions: Definitions) -> str:
     from systock.load.init_target import init_sql
     from systock.load.target_session import name_in_url
 
-    _require_server(place)
+    require_server(place)
     user, database = name_in_url(place.settings.target)
     return "\n".join(f"{statement};" for statement in init_sql(user, database, definitions.target_schema.schemas))
 
 
-def sync_target(place: Workplace, definitions: Definitions, progress: Progress, *, full: bool) -> dict[str, Any]:
-    """Bring the server to the generation that is published, as `publish_target` does; what was done."""
-    _require_server(place)
-    with closing(State(place.state_dir)) as state:
-        published = state.published()
-    if (
-        published is None
-        or published.definitions != definitions.hash
-        or built_generation(place) != published.generation
-    ):
-        raise UsageError(
-            "what is published is not what the definitions of today make" if published else "nothing is published yet",
-            state="The server was not asked.", todo="Run 'systock run' first: it brings the server up too.",
-        )  # fmt: skip
-    brought = publish_target(place, definitions, progress, full=full)
-    assert brought is not None
-    return asdict(brought)
-
-
-def _require_server(place: Workplace) -> None:
+def require_server(place: Workplace) -> None:
+    """Raise UsageError where the settings name no server."""
     if place.settings.target.server is None:
         raise UsageError(
             "no server is published to", where="target.url",

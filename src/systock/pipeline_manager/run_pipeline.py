@@ -15,8 +15,14 @@ from systock.errors import SourceError, StorageError, TargetError
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.freshness import odd_volumes
+from systock.pipeline_manager.land_captures import land_captures
 from systock.pipeline_manager.lock import project_lock
-from systock.pipeline_manager.publish_target import built_generation, publish_target, target_plan
+from systock.pipeline_manager.publish_target import (
+    built_generation,
+    left_for_next_run,
+    publish_target,
+    target_plan,
+)
 from systock.pipeline_manager.retention import clean_up
 from systock.pipeline_manager.state import Published, State, Step, published_now
 from systock.pipeline_manager.steps import StepClock, extract_steps, rows_of
@@ -136,16 +142,27 @@ class _Run:
         before = log.last_commit()
         self._extract(log, extent, definitions)
         self._clock.quietly("prepare")
-        last = log.last_commit()
         since = before.no if before else 0
         summary.unusual = [volume.text for volume in odd_volumes(place.settings, log, since)]
         summary.generation = published.generation if published else None
+
+        def build() -> None:
+            self._build_and_publish(log, definitions, since, full, history)
+
+        refused = None
+        try:
+            land_captures(place, self._state, log, definitions, self._clock, build)
+        except TargetError as error:  # the file is published all the same
+            refused = error
+        published, last = self._state.published(), log.last_commit()
         is_up_to_date = (
             published is not None and published.definitions == definitions.hash and place.warehouse.exists()
             and published.commit_no == (last.no if last else 0) and self._can_be_sent(published)
         )  # fmt: skip
         if full or not is_up_to_date:
-            self._build_and_publish(log, definitions, since, full, history)
+            build()
+        if refused is not None:
+            raise left_for_next_run(refused, place, summary.generation)
         target = publish_target(place, definitions, self._clock)
         if target is not None:
             summary.target = asdict(target)

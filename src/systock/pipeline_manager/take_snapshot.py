@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from systock.data_warehouse.engine.duckdb import connect
-from systock.data_warehouse.snapshots import Asked, capture
-from systock.errors import SystockError, UsageError
+from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, TAKEN, Asked, capture
+from systock.errors import SystockError, TargetError, UsageError
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
-from systock.pipeline_manager.build import SNAPSHOT_SOURCE
 from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.land_captures import (
+    BEFORE_ALL,
+    holds_all_snapshots,
+    is_derived,
+    known_of,
+    land_captures,
+    rows_to_land,
+)
 from systock.pipeline_manager.lock import project_lock
 from systock.pipeline_manager.publish_target import publish_target
 from systock.pipeline_manager.run_pipeline import build_and_publish
@@ -31,13 +38,10 @@ if TYPE_CHECKING:
     from systock.data_warehouse.engine.base import Engine
     from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
     from systock.pipeline_manager.build import Progress
+    from systock.pipeline_manager.state import Published
 
-#: The raw table of the list of snapshots.
-TAKEN = "taken"
 #: What the position of a close says before the day.
 _CLOSE = " at the close of "
-#: When an empty warehouse's snapshot becomes known: before whatever an archive may state.
-_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,7 @@ def _take(
             raise UsageError(
                 "the definitions changed since the last run", todo="Run 'systock run' first, then take the snapshot."
             )
-        if log.batches(after_commit=published.commit_no, source=SNAPSHOT_SOURCE):
-            # A crash came between a snapshot's landing and its publication: the next is stored as changes against it.
-            build_and_publish(place, state, log, definitions, progress)
-            published = state.published() or published
+        published = _bring_up(place, state, log, definitions, progress) or published
         tables = [table for table in definitions.snapshot_tables if kinds is None or table.name in kinds]
         progress.stage("capture", len(moments) * len(tables))
         taken = []
@@ -106,8 +107,7 @@ def _take(
                     facts.append(fact)
                     deliveries += rows
                     progress.advance(1, table.name)
-                known_at = datetime.fromisoformat(published.known_at) if published.known_at else _BEFORE_ALL
-                snapshot_no = store_rows(log, deliveries, known_at=known_at)[0].commit_no
+                snapshot_no = store_rows(log, deliveries, known_at=known_of(published))[0].commit_no
                 taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
         build_and_publish(place, state, log, definitions, progress)
         try:
@@ -115,6 +115,26 @@ def _take(
         except SystockError as error:  # what was taken is kept all the same
             progress.note(f"{error}\n  The snapshot is kept; the next run brings it to the server.")
     return taken
+
+
+def _bring_up(
+    place: Workplace, state: State, log: LandingLog, definitions: Definitions, progress: Progress
+) -> Published | None:
+    """Take in the snapshots that landed and are not published: the next is stored as changes against them.
+
+    First what was captured on the server lands: it was reported before what is taken now.
+    """
+
+    def build() -> None:
+        build_and_publish(place, state, log, definitions, progress)
+
+    try:
+        land_captures(place, state, log, definitions, progress, build)
+    except TargetError as error:
+        progress.note(f"{error}\n  What was captured there lands with the next run.")
+    if not holds_all_snapshots(place, state.published(), log, definitions):
+        build()
+    return state.published()
 
 
 def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--as-of") -> tuple[datetime, date]:
@@ -141,27 +161,18 @@ def _captured(
     engine: Engine, table: CompiledTable, moment: Moment, known_at: str | None, *, follows: bool
 ) -> tuple[dict[str, Any], list[Rows]]:
     """What was captured of one kind, and the rows to land: its line in the list of snapshots, and its changes."""
-    import pyarrow as pa
-
-    now, instant = datetime.now(UTC), moment.instant.isoformat()
+    now = datetime.now(UTC)
     known = datetime.fromisoformat(known_at) if known_at else None
     # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
-    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or _BEFORE_ALL, now))
+    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or BEFORE_ALL, now))
     types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
     captured = capture(engine, table, types, Asked(moment.instant, moment.day, ended_by), follows=follows)
-    is_derived = moment.is_derived
-    if is_derived is None:
-        is_derived = known is not None and moment.day < known.date()
-    counts = {"is_derived": is_derived, "row_count": captured.row_count, "changes": captured.changes.num_rows}
-    fact = {"kind": table.name, "as_of": moment.instant, "known_at": known, **counts}
-    # The landing log has a known_at of its own for every line.
-    line = {"kind": table.name, "as_of": instant, "taken_from_known_at": known_at}
-    line |= {name: str(value) for name, value in counts.items()}
-    position = f"{table.name} as of {instant} known at {known_at or 'the beginning'}"
+    derived = is_derived(moment.day, known) if moment.is_derived is None else moment.is_derived
+    fact = {
+        "kind": table.name, "as_of": moment.instant, "known_at": known, "is_derived": derived,
+        "row_count": captured.row_count, "changes": captured.changes.num_rows,
+    }  # fmt: skip
+    position = f"{table.name} as of {moment.instant.isoformat()} known at {known_at or 'the beginning'}"
     if moment.is_close:
         position = f"{table.name}{_CLOSE}{moment.day}"
-    listed = pa.Table.from_pylist([line], schema=pa.schema([(name, pa.string()) for name in line]))
-    return fact, [
-        Rows(SNAPSHOT_SOURCE, TAKEN, "append", position, now, listed),
-        Rows(SNAPSHOT_SOURCE, table.name, "append", position, now, captured.changes),
-    ]
+    return fact, rows_to_land(table.name, moment.instant, known_at, derived, captured, position, now)

@@ -101,7 +101,7 @@ def view_statements(table: TableFile) -> list[Statement]:
     """
     if table.select is None:
         raise ValueError(f"{table.qualified} has no SELECT")
-    return [select_view(table, _typed(table, table.select)), *comment_statements(table, "VIEW")]
+    return [select_view(table, typed_select(table, table.select)), *comment_statements(table, "VIEW")]
 
 
 def select_view(table: TableFile, select: str) -> Statement:
@@ -132,7 +132,7 @@ def function_statements(table: TableFile) -> list[Statement]:
             "function",
             table.qualified,
             f"CREATE FUNCTION {function}\nRETURNS TABLE ({returned})\nLANGUAGE sql STABLE PARALLEL SAFE\n"
-            f"BEGIN ATOMIC\n{_typed(table, select)};\nEND",
+            f"BEGIN ATOMIC\n{typed_select(table, select)};\nEND",
         ),
         Statement(
             "comment",
@@ -142,8 +142,8 @@ def function_statements(table: TableFile) -> list[Statement]:
     ]
 
 
-def _typed(table: TableFile, select: exp.Query) -> str:
-    """The SELECT in the types that the file states, texts in the order of their bytes."""
+def typed_select(table: TableFile, select: exp.Query) -> str:
+    """A SELECT in PostgreSQL's SQL, in the types that the file states, texts in the order of their bytes."""
     columns = ", ".join(
         f"CAST(made.{name_sql(column.name)} AS {type_sql(column.type, of_function=True)})"
         f"{_BYTE_ORDER if column.type == 'text' else ''} AS {name_sql(column.name)}"
