@@ -6,7 +6,7 @@ definition changes: what was captured waits as it was, whatever is published mea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -67,7 +67,7 @@ class ServerCapture:
     as_of_date: date
     known_at: datetime | None
     captured_at: datetime
-    columns: tuple[str, ...]
+    columns: Sequence[str]
     row_count: int
 
 
@@ -83,7 +83,7 @@ def waiting_captures(session: TargetSession, project: str, log_from: str | None)
         ORDER BY captured_at, capture_no""",
         (log_from, project),
     )
-    return [ServerCapture(*told, tuple(columns), row_count) for *told, columns, row_count in rows]
+    return [ServerCapture(*row) for row in rows]
 
 
 def rows_of(session: TargetSession, capture: ServerCapture) -> Iterator[pa.Table]:

@@ -18,8 +18,7 @@ from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
 if TYPE_CHECKING:
     from systock.data_warehouse.compiled import CompiledTable
     from systock.data_warehouse.snapshots import Capture
-    from systock.errors import IntegrityError
-from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
+    from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
     from systock.load.captures import ServerCapture
     from systock.load.target_session import TargetSession
     from systock.pipeline_manager.build import Progress
