@@ -12,10 +12,10 @@ from systock import Project
 from systock.data_warehouse.compiled import compile_table
 from systock.data_warehouse.content_hash import content_hash_sql
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.engine.postgres_procedures import state_sql
 from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.function_arguments import arguments_of
 from systock.data_warehouse.table_file import TableFile, load_folder
-from systock.load.procedures import state_sql
 from systock.pipeline_manager.definitions import CONTRACTS, SCHEMA
 from systock.simulator import simulate, write_project
 from warehouse_copy import copy_warehouse

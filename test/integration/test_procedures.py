@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,11 @@ def test_what_is_captured_is_what_a_snapshot_keeps(shop: Shop, tmp_path: Path) -
     )
     deliver(shop.path, "erp_products", [("P1", "Tea", "1.25", "pcs", "2024-01-01T00:00:00+00:00")], "1", 1e9)
     deliver(shop.path, "counts_counts", [("S1", "P1", "2024-02-28", "50")], "1", 1_709_200_000.0)
-    sold = [
-        (f"r{n}", "1", f"S{n}", "P1", "2024-03-01T15:00Z", "2", "", "1.50", "", "2024-03-01T15:00Z") for n in (1, 2)
-    ]
-    deliver(shop.path, "pos_sales", sold, "1", 1_709_330_400.0)  # 22:00 UTC
+    for number, (store, sold_at) in enumerate((("S1", "03-01T15"), ("S2", "03-01T20"), ("S1", "03-02T00"))):
+        at = f"2024-{sold_at}:30:00+00:00"
+        sold = [(f"r{number}", "1", store, "P1", at, "2", "", "1.50", "", at)]
+        known = datetime.fromisoformat("2024-03-02T01:00:00+00:00").timestamp()
+        deliver(shop.path, "pos_sales", sold, str(number), known)
     shop.publish_to(shop.url)
     shop.run()
     shutil.copytree(shop.path, tmp_path / "twin")
@@ -74,7 +76,7 @@ def test_what_is_captured_is_what_a_snapshot_keeps(shop: Shop, tmp_path: Path) -
             }
         assert first[0]["known_at"] == expected[0]["known_at"]
     over = [{(row["location_id"], row["is_day_over"]) for row in rows} for _, rows in taken(shop.project, "sales")]
-    assert over == [{("S1", True), ("S2", False)}] * 2
+    assert over == [{("S1", True), ("S1", False), ("S2", False)}, {("S1", True), ("S2", False)}]
     assert shop.run()["captures"] == 0 and shop.rows("SELECT count(*) FROM systock.captured_row") == [(0,)]
 
 

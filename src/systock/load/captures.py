@@ -1,4 +1,4 @@
-"""States that procedures captured on a server (see procedures): the tables that keep them there until they have landed.
+"""States that procedures captured on a server (see postgres_procedures): the tables that keep them there until they have landed.
 
 They lie in SyStock's own schema, which no publication makes anew, and as texts with the names of their columns, which no
 definition changes: what was captured waits as it was, whatever is published meanwhile.
@@ -38,7 +38,7 @@ CAPTURE_TABLES = (
     "CREATE INDEX IF NOT EXISTS captured_row_capture_no_idx ON systock.captured_row (capture_no)",
     "COMMENT ON TABLE systock.captured_row IS 'Rows of states that have not landed yet: the values of capture.columns, as text.'",
     """CREATE OR REPLACE FUNCTION systock.check_capture(as_of timestamptz, is_published boolean) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT is_published THEN
         RAISE EXCEPTION 'nothing is published here that this transaction can see' USING ERRCODE = '55000',

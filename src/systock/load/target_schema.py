@@ -16,11 +16,12 @@ from systock.data_warehouse.engine.postgres_ddl import (
     reference_statements,
     table_statements,
 )
+from systock.data_warehouse.engine.postgres_procedures import capture_name
 from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.portable_sql import postgres_name
 from systock.data_warehouse.table_file import TableFile
 from systock.load.copy_rows import CopiedColumn
-from systock.load.procedures import capture_name, capture_statements, prune_statements
+from systock.load.procedures import capture_procedure, prune_procedure
 
 #: Tables of meta and snapshot that only grow: the column that tells what is new, and of what (see TargetTable.grows_by).
 _GROWS = {
@@ -123,12 +124,12 @@ def make_schema(postgres: PostgresSchema) -> TargetSchema:
     ]  # fmt: skip
     procedures = [
         TargetQuestion(
-            postgres_name(kind.schema), postgres_name(capture_name(kind)), "procedure", tuple(capture_statements(kind))
+            postgres_name(kind.schema), postgres_name(capture_name(kind)), "procedure", tuple(capture_procedure(kind))
         )
         for kind in postgres.questions
         if kind.refresh == "snapshot"
     ]
-    prune = TargetQuestion("meta", "prune", "procedure", tuple(prune_statements(schemas)))
+    prune = TargetQuestion("meta", "prune", "procedure", tuple(prune_procedure(schemas)))
     return TargetSchema(schemas, tuple(map(_table, postgres.stored)), (*questions, *procedures, prune))
 
 
