@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,7 @@ def test_who_may_call_and_what_is_refused(shop: Shop) -> None:
         assert shop.rows("SELECT count(*) FROM systock.capture") == [(0,)]
         # Whatever the caller's session says, names and texts are the procedure's own.
         shop.admin.execute("CREATE SCHEMA evil AUTHORIZATION systock_keeper")
+        session.execute("GRANT USAGE ON SCHEMA evil TO PUBLIC")
         for name in ("clock_timestamp", "now"):
             session.execute(
                 f"CREATE FUNCTION evil.{name}() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''infinity'''".encode()
@@ -158,7 +161,18 @@ def test_a_call_waits_for_no_publication_and_sees_one_generation(shop: Shop) -> 
         shop.admin.execute("SET lock_timeout = '1s'")
         capture(shop.admin, "sales")
         publication.rollback()
-    assert shop.rows("SELECT generation, row_count FROM systock.capture") == [(1, 1)]
+    with psycopg.connect(shop.superuser_url) as publication, psycopg.connect(shop.superuser_url) as caller:
+        # Tables are made anew while a call is at work: it has found its tables, and waits for one of them.
+        publication.execute("LOCK TABLE gold.fact_sale_line IN ACCESS EXCLUSIVE MODE")
+        call = threading.Thread(target=lambda: (capture(caller, "sales"), caller.commit()))
+        call.start()
+        while not shop.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = %s", (caller.info.backend_pid,)):
+            time.sleep(0.01)
+        for name in ("gold", "meta", "snapshot"):
+            publication.execute(f"ALTER SCHEMA {name} RENAME TO {name}__old_1".encode())
+        publication.commit()
+        call.join()
+    assert shop.rows("SELECT generation, row_count FROM systock.capture") == [(1, 1), (1, 1)]
 
 
 @pytest.mark.long
@@ -201,5 +215,8 @@ def test_pruning_keeps_what_is_still_needed(shop: Shop) -> None:
     assert (note["table"], note["operation"], note["statements"]) == ("gold.dim_product", "UPDATE", 1)
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="no span of time"):
         shop.admin.execute("CALL meta.prune('-1 day')")
-    assert shop.run()["captures"] == 1
-    assert shop.project.query("SELECT as_of FROM snapshot.taken WHERE kind = 'stock_state'").num_rows == 1
+    capture(shop.admin, "product")
+    shop.admin.execute("DELETE FROM systock.captured_row WHERE cells[3] = 'P1'")  # not what was captured any more
+    assert shop.run()["captures"] == 1 and shop.project.target_status()["captures_waiting"] == 1
+    kinds = shop.project.query("SELECT kind FROM snapshot.taken ORDER BY snapshot_no").to_pylist()
+    assert [row["kind"] for row in kinds] == ["sales_state", "stock_state"]
