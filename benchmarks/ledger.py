@@ -15,7 +15,7 @@ from benchmarks.size import Size
 if TYPE_CHECKING:
     from benchmarks.run import Bench
 
-NAMES = ("costing", "backdated")
+NAMES = ("costing", "backdated", "asked")
 _DAYS_BACK = 300
 _HEADER = "posting,type,site,article,quantity,unit_cost,occurred_at,posted_at,document,transfer"
 _PLACE = "S03"
@@ -78,10 +78,20 @@ def measure_ledger(bench: Bench, movements: float, wanted: set[str]) -> None:
         if parts == 10 and "costing" in wanted:
             seconds = [tables["gold.stock_cost"]["seconds"]]
             bench.figures.append(Figure("costing", f"{name}: by the clock", "s", seconds, (60,), "target"))
+    if "asked" in wanted:
+        _ask(bench, sides[10])
     if "backdated" in wanted:
         _backdated(bench, sides)
     for ledger in sides.values():
         bench.place.remove(ledger.project)
+
+
+def _ask(bench: Bench, ledger: Ledger) -> None:
+    said = bench.place.log("asked")
+    run(["-m", "benchmarks.ask", ledger.project / "warehouse.duckdb", _PLACE, str(max(5, bench.repeat))], said)
+    for of, took in json.loads(said.read_text()).items():
+        name = f"stock of {of} half a year back, {ledger.words}: by the clock"
+        bench.figures.append(Figure("asked", name, "s", took, (0.1 if of == "one place" else 1,), "target"))
 
 
 def _backdated(bench: Bench, sides: dict[int, Ledger]) -> None:

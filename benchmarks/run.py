@@ -17,7 +17,7 @@ from benchmarks.report import Figure, json_text, table_text, write_page
 from benchmarks.size import Size
 from benchmarks.workplace import Workplace, link_files
 
-NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "help", *ledger.NAMES)
+NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "snapshots", "help", *ledger.NAMES)
 MOVEMENTS = 10_000_000
 QUICK = 0.02
 _MB_PER_DAY_OF_HISTORY = 25
@@ -52,6 +52,8 @@ class Bench:
             self._attempt("day", lambda: self._days(main, wanted))
         if "correction" in wanted:
             self._attempt("correction", lambda: self._corrections(main))
+        if "snapshots" in wanted:
+            self._attempt("snapshots", lambda: self._snapshots(main))
         self.place.remove(main)
 
     def measure_ledger(self, movements: float, wanted: set[str]) -> None:
@@ -173,6 +175,17 @@ class Bench:
             self.take(name, systock(main, "run", self.place.log(f"correction-{number}")))
         self._against_target("correction", name, 3)
         self._note(name)
+
+    def _snapshots(self, main: Path) -> None:
+        """The closes of a year's days, made up for at once: products, sales and stock of each, landed and published."""
+        days = min(365, self.size.days)
+        name = f"{days} days' closes kept afterwards"
+        used = run(["-m", "benchmarks.closes", main, str(days)], self.place.log("closes"))
+        self.take(name, used)
+        self.figures.append(Figure("snapshots", f"{name}: by the clock", "s", [used.wall_s], (60,), "target"))
+        self.notes.append(
+            f"{name}: {self.place.log('closes').read_text().strip()}; {used.peak_mb:.0f} MB at its highest."
+        )
 
     def _help(self) -> None:
         """What a person waits for after `systock --help`."""

@@ -127,7 +127,7 @@ class Project:
                 else "Run 'systock run' first."
             )
             raise UsageError(f"nothing was known at {instant.isoformat()}", where="--known-at", todo=todo)
-        path = self._place.state_dir / COPIES / copy_name(known[-1].no, definitions.hash)
+        path = self._place.state_dir / COPIES / copy_name(known[-1], definitions.hash)
         if path.exists():
             with suppress(OSError):
                 os.utime(path)  # it is kept by its last use

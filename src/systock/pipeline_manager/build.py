@@ -314,7 +314,7 @@ class Build:
             self.definitions.book.get(f"columns of {source} under {self.definitions.hash}: {landed}", check)
 
     def _warnings(self, landed: set[tuple[str, str]]) -> list[str]:
-        """What is sound but worth a look: zones that no engine knows, full extracts without lines, lines that no row stands for.
+        """What is sound but worth a look: zones that no engine knows, full extracts without lines, lines that nothing reads or stands for.
 
         landed: source and name of the raw tables of which something came in.
         """
@@ -328,7 +328,17 @@ class Build:
                 which = "1 line stays" if lines == 1 else f"{lines:,} lines stay"
                 failed = "an empty full extract is taken for one that failed"
                 told.append(f"{path} holds no line: {failed}, so {which} in bronze.{source}__{name}")
-        for mapping in self.definitions.mapping_sql:
+        mappings = self.definitions.mapping_sql
+        read = {(mapping.source, table) for mapping in mappings for table in mapping.raw_tables}
+        for source, name in sorted(landed - read - {(SNAPSHOT_SOURCE, name) for _, name in landed}):
+            [(lines,)] = self.engine.rows(
+                f"SELECT CAST(sum(lines) AS BIGINT) FROM meta.batch WHERE source_name = {literal(source)} AND table_name = {literal(name)}"
+            )
+            if lines:
+                told.append(
+                    f"bronze.{source}__{name}: no mapping reads its {'1 line' if lines == 1 else f'{lines:,} lines'}, add sources/{source}/<entity>.sql"
+                )
+        for mapping in mappings:
             if not mapping.row_wise and not mapping.combines:
                 lines = lines_without_row(self.engine, mapping, stored[mapping.source, mapping.driving])
                 if lines:

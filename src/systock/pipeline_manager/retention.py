@@ -10,18 +10,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from systock.config import RetentionSettings
 from systock.errors import StorageError
 from systock.pipeline_manager.state import State
 
-#: Warehouses built for a state of knowledge lie here, named <landing commit>-<definitions>.duckdb.
+if TYPE_CHECKING:
+    from systock.etl_pipeline.bronze_layer.landing_log import Commit
+
+#: Warehouses built for a state of knowledge lie here, named <landing commit>-<its instant>-<definitions>.duckdb.
 COPIES = "as_known"
 
 
-def copy_name(commit_no: int, definitions_hash: str) -> str:
-    """The name of the warehouse as of a landing commit, under these definitions."""
-    return f"{commit_no}-{definitions_hash[:16]}.duckdb"
+def copy_name(commit: Commit, definitions_hash: str) -> str:
+    """The name of the warehouse as of a landing commit, under these definitions. Another bronze has other instants."""
+    return f"{commit.no}-{commit.known_at:%Y%m%dT%H%M%S%f}{_copies_of(definitions_hash)}"
+
+
+def _copies_of(definitions_hash: str) -> str:
+    return f"-{definitions_hash[:16]}.duckdb"
 
 
 def clean_up(
@@ -48,7 +56,7 @@ def clean_up(
     for path in (state_dir / COPIES).glob("*.duckdb"):
         with suppress(OSError):
             # A copy's time is that of its last use; one of other definitions is never used again.
-            of_others = not path.name.endswith(copy_name(0, definitions_hash).removeprefix("0"))
+            of_others = not path.name.endswith(_copies_of(definitions_hash))
             if of_others or path.stat().st_mtime < copies_until:
                 path.unlink()
                 removed.append(path)

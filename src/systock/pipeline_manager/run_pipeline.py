@@ -99,6 +99,12 @@ class SourcesFailed(SourceError):
         self.transient = any(row["transient"] for row in summary.failed)
 
 
+_OTHER_BRONZE = (
+    ".systock/bronze is not the one that was built from (an older copy, or another): everything was built anew from it. "
+    "Deliver again what landed since the copy was made."
+)
+
+
 class _Run:
     """One run in the run log, with its steps, however it ends."""
 
@@ -157,7 +163,8 @@ class _Run:
         published, last = self._state.published(), log.last_commit()
         is_up_to_date = (
             published is not None and published.definitions == definitions.hash and place.warehouse.exists()
-            and published.commit_no == (last.no if last else 0) and self._can_be_sent(published)
+            and published.commit_no == (last.no if last else 0) and log.holds(published.commit_no, published.known_at)
+            and self._can_be_sent(published)
         )  # fmt: skip
         if full or not is_up_to_date:
             build()
@@ -233,11 +240,13 @@ def build_and_publish(
     with suppress(FileNotFoundError):
         if full:
             place.build_file.unlink()
-    built = None
+    built, warnings = None, list[str]()
     if place.build_file.exists():
         with open_build(place, place.build_file, log, definitions, progress) as build:
             generation, commit_no, known_at = build.state() if build.is_current_definition() else (0, 0, None)
-            if generation and not _mostly_new(log, commit_no):
+            if generation and not log.holds(commit_no, known_at):
+                warnings.append(_OTHER_BRONZE)
+            elif generation and not _mostly_new(log, commit_no):
                 built = _bring_up(build, max(generation, published.generation if published else 0) + 1)
                 if built is None:  # a crash came between the build and its publication
                     from systock.pipeline_manager.build import Built
@@ -245,6 +254,7 @@ def build_and_publish(
                     built = Built(generation, commit_no, known_at)
     if built is None:
         built = _rebuild(place, state, log, definitions, progress, sys.maxsize if history else None)
+        built.warnings += warnings
     progress.stage("publish", None)
     publish_file(place.build_file, place.warehouse)
     definitions.book.save()

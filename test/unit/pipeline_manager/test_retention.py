@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from small_chain import deliver, make_project
 from systock import Project
 from systock.config import RetentionSettings
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.retention import clean_up
+from systock.pipeline_manager.run_pipeline import RunSummary
 from systock.pipeline_manager.state import Notice, State, Step
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -100,3 +104,34 @@ def test_bronze_is_enough_after_everything_else_is_cleared(tmp_path: Path) -> No
     with closing(State(project / ".systock")) as state:
         assert [published.generation for published in state.generations()] == [1, 2, 3]
     assert Definitions(project, Project(project).settings).hash
+
+
+@pytest.mark.parametrize("later", [1, 2, 3])
+def test_an_older_copy_of_bronze_put_back_is_built_from_as_it_is(tmp_path: Path, later: int) -> None:
+    project, at = make_project(tmp_path / "p"), "2024-03-01T10:00:00+00:00"
+
+    def run(receipt: str) -> RunSummary:
+        deliver(project, "pos_sales", [(receipt, "1", "S1", "P1", at, "1", "", "5", "", at)], receipt)
+        return Project(project).run()
+
+    run("kept")
+    bronze, copy = project / ".systock" / "bronze", tmp_path / "copy"
+    shutil.copytree(bronze, copy)
+    for receipt in ("lost1", "lost2"):
+        run(receipt)
+        (project / "incoming" / f"pos_sales_{receipt}.csv").unlink()
+    shutil.rmtree(bronze)
+    shutil.copytree(copy, bronze)
+    told = [run(f"new{number}").warnings for number in range(later)]  # fewer, as many and more commits than were built
+    assert ["built anew" in " ".join(warnings) for warnings in told] == [True, False, False][:later]
+    sales = Project(project).query("SELECT sale_id FROM gold.fact_sale_line ORDER BY 1").column(0).to_pylist()
+    assert sales == ["kept", *(f"new{number}" for number in range(later))]
+    assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
+
+
+def test_landed_lines_that_no_mapping_reads_are_told(tmp_path: Path) -> None:
+    project, at = make_project(tmp_path / "p"), "2024-03-01T10:00:00+00:00"
+    deliver(project, "pos_sales", [("1", "1", "S1", "P1", at, "1", "", "5", "", at)], "1")
+    assert "no mapping" not in " ".join(Project(project).run().warnings)
+    shutil.rmtree(project / "sources" / "pos")
+    assert "bronze.pos__sales: no mapping reads its 1 line," in " ".join(Project(project).run().warnings)

@@ -172,6 +172,13 @@ class LandingLog:
         rows = self._read("SELECT no, known_at FROM commits WHERE no > ? ORDER BY no", (after,))
         return [Commit(no, from_microseconds(known_at)) for no, known_at in rows]
 
+    def holds(self, no: int, known_at: str | None) -> bool:
+        """Did the commit of this number become known then? 0 is the beginning of every log. False: the log is another, or older."""
+        found = self._read("SELECT known_at FROM commits WHERE no = ?", (no,))
+        if not found or known_at is None:
+            return no == 0
+        return from_microseconds(found[0][0]) == datetime.fromisoformat(known_at)
+
     def last_commit(self) -> Commit | None:
         """The newest commit."""
         rows = self._read("SELECT no, known_at FROM commits ORDER BY no DESC LIMIT 1")

@@ -19,8 +19,8 @@ CREATE TABLE serve.restatements (
     PRIMARY KEY (location_durable_key, business_date)
 );
 
--- A day is first reported by the first snapshot that holds it as one that had ended. Lines that a later version moved to another day, or that their source
--- removed, are in the difference and in no line count. The documents: serve.restated_line.
+-- A day is first reported by the first snapshot that holds it as one that had ended. Lines that a later version moved to another
+-- day, or that their source removed, are in the difference and in no line count. The documents: serve.restated_line.
 WITH first_report AS (
     SELECT
         change.location_durable_key,
