@@ -64,6 +64,7 @@ def holds_all_snapshots(
     """Can what is published tell the last snapshot of each kind, against which the next one is stored?"""
     return (
         published is not None and published.definitions == definitions.hash and place.warehouse.exists()
+        and log.holds(published.commit_no, published.known_at)
         and not log.batches(after_commit=published.commit_no, source=SNAPSHOT_SOURCE)
     )  # fmt: skip
 
