@@ -118,7 +118,7 @@ def _sent(target: Row) -> str:
         return cell_text(f"{target['where']} has generation {target['generation']} already")
     written, removed = _sum(target["tables"], "written"), _sum(target["tables"], "removed")
     rows = f"{counted(written, 'row')} written, {removed:,} removed"
-    if target["captures"]:
+    if target.get("captures"):  # runs before there were captures say nothing of them
         rows += f", {counted(target['captures'], 'capture')} landed"
     return cell_text(f"{target['where']} has generation {target['generation']}: {rows} ({target['why']})")
 
