@@ -105,12 +105,15 @@ class Project:
     def query(self, sql: str, known_at: str | None = None, progress: Progress | None = None) -> pa.Table:
         """Rows of one SELECT on the published warehouse, as an Arrow table.
 
+        Of columns with one name the later ones are numbered (a, a_1), as DuckDB does in CREATE TABLE AS.
         known_at: ask a warehouse built only from what was known at that instant or day (built once, then kept).
         """
-        _check_select(sql)
+        from systock.data_warehouse.reading_query import answer, check_reading
+
+        check_reading(sql)
         path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
         with _reading(path) as engine:
-            return engine.arrow(sql)
+            return answer(engine, sql)
 
     def _as_known(self, known_at: str, progress: Progress) -> tuple[Path, int]:
         """The warehouse as of a state of knowledge, and the number of the last landing commit in it."""
@@ -493,19 +496,6 @@ _HELD_LINES = """
         AND version.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'
     LEFT JOIN meta.batch AS b ON b.batch_no = version._batch_no
     WHERE held.entity = '{entity}'"""
-
-
-def _check_select(sql: str) -> None:
-    """Raise UsageError unless it is one statement that only reads."""
-    import duckdb
-
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error:
-        return  # the engine says better what is wrong when it runs
-    reading = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-    if len(statements) != 1 or statements[0].type not in reading:
-        raise UsageError("a query is exactly one SELECT", where="query", todo="Write one SELECT; nothing was run.")
 
 
 def _watched(progress: Progress | None) -> Progress:
