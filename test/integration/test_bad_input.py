@@ -238,6 +238,15 @@ def test_a_file_without_read_permission_is_refused_and_read_when_permitted() -> 
     assert found == clean((("pos_sales_2", DAY_TWO), ("pos_sales_3", GOOD)))
 
 
+def test_a_key_twice_in_a_full_extract_is_named_by_the_columns_of_the_file(shop: Shop) -> None:
+    shop.put("erp_locations_2.csv", "code,name,zone,country\nS1,Berlin,Europe/Berlin,DE\nS2,A,UTC,DE\nS2,B,UTC,DE\n")
+    shop.run()
+    assert shop.set_aside() == [
+        ("erp_locations_2.csv", row, "same key with other values at the same instant", "code", "code S2")
+        for row in (3, 4)
+    ]
+
+
 def test_a_refused_file_is_in_the_list_of_what_is_set_aside(shop: Shop) -> None:
     shop.put("pos_sales_3.csv", b"")
     shop.run()
