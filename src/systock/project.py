@@ -251,6 +251,8 @@ class Project:
         at_most = f"LIMIT {int(limit)}" if limit else ""
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
+            if entity:
+                self._check_entity(engine, entity)
             lines = engine.dicts(
                 f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number {at_most}",
                 list(asked.values()),
@@ -303,9 +305,17 @@ class Project:
         sources = sorted({name for name, _ in known})
         tables = sorted({of for name, of in known if source in (None, name)})
         for option, value, valid in (("--source", source, sources), ("--table", table, tables)):
-            if value and value not in valid:
-                todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
-                raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
+            if value:
+                _check_name(option, value, valid)
+
+    def _check_entity(self, engine: Engine, entity: str) -> None:
+        """Raise UsageError for an entity that no mapping fills and of which no line was counted or set aside."""
+        known = {mapping.entity for mapping in Definitions(self.path, self.settings).mapping_sql} | {"(file)"}
+        known |= {
+            name
+            for (name,) in engine.rows("SELECT entity FROM meta.row_count UNION SELECT entity FROM silver.quarantine")
+        }
+        _check_name("--entity", entity, sorted(known))
 
     def _quarantined(self) -> int:
         with _reading(self._warehouse()) as engine:
@@ -496,6 +506,13 @@ _HELD_LINES = """
         AND version.known_to_at = TIMESTAMPTZ '9999-12-31 00:00:00+00'
     LEFT JOIN meta.batch AS b ON b.batch_no = version._batch_no
     WHERE held.entity = '{entity}'"""
+
+
+def _check_name(option: str, value: str, valid: list[str]) -> None:
+    """Raise UsageError for a name that is not one of these."""
+    if value not in valid:
+        todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
+        raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
 
 
 def _watched(progress: Progress | None) -> Progress:

@@ -265,12 +265,21 @@ def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop
     assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
 
 
-def test_a_source_or_table_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
+def test_a_source_table_or_entity_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
     told(shop.systock("batches", "--source", "poss"), 2, "'poss'", "Did you mean 'pos'?", "Valid: ", "counts", "erp")
     told(shop.systock("batches", "--source", "erp", "--table", "sales"), 2, "'sales'", "locations", "products")
     told(shop.systock("quarantine", "list", "--source", "nope"), 2, "'nope'", "Valid: ", "pos")
     assert shop.systock("batches", "--source", "pos", "--table", "sales").code == 0
     assert shop.systock("quarantine", "list", "--source", "counts").code == 0
+    told(
+        shop.systock("quarantine", "list", "--entity", "sale_lin"),
+        2,
+        "'sale_lin'",
+        "Did you mean 'sale_line'?",
+        "(file)",
+    )
+    for entity in ("sale_line", "location", "locations (lines)", "(file)"):
+        assert shop.systock("quarantine", "list", "--entity", entity).code == 0, entity
 
 
 def test_a_limit_of_none_is_all(shop: Shop) -> None:
