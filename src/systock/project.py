@@ -105,12 +105,15 @@ class Project:
     def query(self, sql: str, known_at: str | None = None, progress: Progress | None = None) -> pa.Table:
         """Rows of one SELECT on the published warehouse, as an Arrow table.
 
+        Of columns with one name the later ones are numbered (a, a_1), as DuckDB does in CREATE TABLE AS.
         known_at: ask a warehouse built only from what was known at that instant or day (built once, then kept).
         """
-        _check_select(sql)
+        from systock.data_warehouse.reading_query import answer, check_reading
+
+        check_reading(sql)
         path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
         with _reading(path) as engine:
-            return engine.arrow(sql)
+            return answer(engine, sql)
 
     def _as_known(self, known_at: str, progress: Progress) -> tuple[Path, int]:
         """The warehouse as of a state of knowledge, and the number of the last landing commit in it."""
@@ -248,6 +251,8 @@ class Project:
         at_most = f"LIMIT {int(limit)}" if limit else ""
         asked = {test: value for test, value in tests.items() if value}
         with _reading(self._warehouse()) as engine:
+            if entity:
+                self._check_entity(engine, entity)
             lines = engine.dicts(
                 f"SELECT * EXCLUDE (raw) FROM ({_QUARANTINE}) WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY number {at_most}",
                 list(asked.values()),
@@ -300,9 +305,17 @@ class Project:
         sources = sorted({name for name, _ in known})
         tables = sorted({of for name, of in known if source in (None, name)})
         for option, value, valid in (("--source", source, sources), ("--table", table, tables)):
-            if value and value not in valid:
-                todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
-                raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
+            if value:
+                _check_name(option, value, valid)
+
+    def _check_entity(self, engine: Engine, entity: str) -> None:
+        """Raise UsageError for an entity that no mapping fills and of which no line was counted or set aside."""
+        known = {mapping.entity for mapping in Definitions(self.path, self.settings).mapping_sql} | {"(file)"}
+        known |= {
+            name
+            for (name,) in engine.rows("SELECT entity FROM meta.row_count UNION SELECT entity FROM silver.quarantine")
+        }
+        _check_name("--entity", entity, sorted(known))
 
     def _quarantined(self) -> int:
         with _reading(self._warehouse()) as engine:
@@ -497,17 +510,11 @@ _HELD_LINES = """
     WHERE held.entity = '{entity}'"""
 
 
-def _check_select(sql: str) -> None:
-    """Raise UsageError unless it is one statement that only reads."""
-    import duckdb
-
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error:
-        return  # the engine says better what is wrong when it runs
-    reading = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-    if len(statements) != 1 or statements[0].type not in reading:
-        raise UsageError("a query is exactly one SELECT", where="query", todo="Write one SELECT; nothing was run.")
+def _check_name(option: str, value: str, valid: list[str]) -> None:
+    """Raise UsageError for a name that is not one of these."""
+    if value not in valid:
+        todo = f"{hint(value, valid)} Valid: {', '.join(valid) or 'none'}.".strip()
+        raise UsageError(f"there is no {option.removeprefix('--')} {value!r}", where=option, todo=todo)
 
 
 def _watched(progress: Progress | None) -> Progress:

@@ -67,9 +67,7 @@ class TableSettings(Section):
 class FileTable(TableSettings):
     """Which files hold one raw table, how they follow each other, how they read."""
 
-    path: Annotated[tuple[Annotated[str, AfterValidator(values.file_path)], ...], BeforeValidator(values.path_list)] = (
-        Field(min_length=1)
-    )
+    path: Annotated[tuple[Annotated[str, AfterValidator(values.file_path)], ...], BeforeValidator(values.path_list)]
     known_at: Annotated[str, AfterValidator(values.known_at)] | None = None
     format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
     delimiter: Annotated[str, AfterValidator(values.delimiter)] = "auto"

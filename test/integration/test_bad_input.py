@@ -238,6 +238,15 @@ def test_a_file_without_read_permission_is_refused_and_read_when_permitted() -> 
     assert found == clean((("pos_sales_2", DAY_TWO), ("pos_sales_3", GOOD)))
 
 
+def test_a_key_twice_in_a_full_extract_is_named_by_the_columns_of_the_file(shop: Shop) -> None:
+    shop.put("erp_locations_2.csv", "code,name,zone,country\nS1,Berlin,Europe/Berlin,DE\nS2,A,UTC,DE\nS2,B,UTC,DE\n")
+    shop.run()
+    assert shop.set_aside() == [
+        ("erp_locations_2.csv", row, "same key with other values at the same instant", "code", "code S2")
+        for row in (3, 4)
+    ]
+
+
 def test_a_refused_file_is_in_the_list_of_what_is_set_aside(shop: Shop) -> None:
     shop.put("pos_sales_3.csv", b"")
     shop.run()
@@ -256,12 +265,21 @@ def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop
     assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
 
 
-def test_a_source_or_table_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
+def test_a_source_table_or_entity_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
     told(shop.systock("batches", "--source", "poss"), 2, "'poss'", "Did you mean 'pos'?", "Valid: ", "counts", "erp")
     told(shop.systock("batches", "--source", "erp", "--table", "sales"), 2, "'sales'", "locations", "products")
     told(shop.systock("quarantine", "list", "--source", "nope"), 2, "'nope'", "Valid: ", "pos")
     assert shop.systock("batches", "--source", "pos", "--table", "sales").code == 0
     assert shop.systock("quarantine", "list", "--source", "counts").code == 0
+    told(
+        shop.systock("quarantine", "list", "--entity", "sale_lin"),
+        2,
+        "'sale_lin'",
+        "Did you mean 'sale_line'?",
+        "(file)",
+    )
+    for entity in ("sale_line", "location", "locations (lines)", "(file)"):
+        assert shop.systock("quarantine", "list", "--entity", entity).code == 0, entity
 
 
 def test_a_limit_of_none_is_all(shop: Shop) -> None:

@@ -74,7 +74,7 @@ def test_values_that_are_set_aside_are_shown_and_do_nothing(shop: Shop) -> None:
     assert listed.code == 0
     for number in range(1, len(VALUES) + 1):
         assert shop.systock("quarantine", "show", str(number)).code == 0
-    for option, code in (("--source", 2), ("--entity", 0), ("--rule", 0)):  # a source that is not there is told
+    for option, code in (("--source", 2), ("--entity", 2), ("--rule", 0)):  # a name that is not there is told
         assert shop.systock("quarantine", "list", option, "x' OR '1'='1").code == code
 
 

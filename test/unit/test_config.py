@@ -277,6 +277,12 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     assert "4 settings are wrong" in message
 
 
+@pytest.mark.parametrize("path", ['"../*.csv"', '"/etc/*.csv"', '""', "[]", '["a.csv", ""]'])
+def test_a_wrong_path_is_one_problem(tmp_path: Path, path: str) -> None:
+    message = refusal(tmp_path, TABLE.replace('"incoming/*.csv"', path))
+    assert message.count("sources.pos.tables.sales.path") == 1, message
+
+
 def test_a_source_of_unknown_type_is_judged_by_nothing_else(tmp_path: Path) -> None:
     message = refusal(tmp_path, MINIMAL + '[sources.shop]\ntype = "apy"\nbase_url = "x"\ntables.a.cursor = "id"')
     assert "base_url" not in message

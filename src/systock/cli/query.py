@@ -23,11 +23,16 @@ def query(
     form: FormatOption = Format.table,
 ) -> None:
     """Ask the published warehouse in SQL."""
+    from systock.cli.query_rows import rows_of
     from systock.cli.rows import note, print_rows
 
-    result = open_project(project).query(sys.stdin.read() if sql == "-" else sql, known_at=known_at)
+    result = open_project(project).query(_typed() if sql == "-" else sql, known_at=known_at)
     shown = result.slice(0, limit) if form is Format.table and limit else result
-    rows = (row for batch in shown.to_batches(max_chunksize=10_000) for row in batch.to_pylist())
-    print_rows(rows, form, result.column_names, empty="No rows.")
+    print_rows(rows_of(shown), form, result.column_names, empty="No rows.")
     if shown.num_rows < result.num_rows:
         note(f"The first {shown.num_rows:,} of {result.num_rows:,} rows; --limit 0 or --format csv gives all.")
+
+
+def _typed() -> str:
+    """What standard input holds; what is not UTF-8 stays as it is for the project to refuse."""
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")

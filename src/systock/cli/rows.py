@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +15,8 @@ from typing import Any
 from systock.cli.common import Format
 
 Row = Mapping[str, Any]
+
+_CSV_QUOTED = re.compile(r'[",\r\n]')
 
 
 def print_rows(rows: Iterable[Row], form: Format, columns: Sequence[str] = (), empty: str = "") -> None:
@@ -30,10 +32,9 @@ def print_rows(rows: Iterable[Row], form: Format, columns: Sequence[str] = (), e
     names = list(columns) or (list(listed[0]) if listed else [])
     names += [name for row in listed[:1] for name in row if name not in names]
     if form is Format.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
         if names:
-            writer.writerow(names)
-        writer.writerows([plain_text(row.get(name)) for name in names] for row in listed)
+            sys.stdout.write(",".join(map(_csv_value, names)) + "\n")
+        sys.stdout.writelines(",".join(_csv_value(row.get(name)) for name in names) + "\n" for row in listed)
     elif listed:
         print_table(listed, names)
     elif empty:
@@ -131,6 +132,14 @@ def plain_text(value: Any) -> str:
     if isinstance(value, list | tuple | Mapping):
         return json_text(value)
     return str(value)
+
+
+def _csv_value(value: Any) -> str:
+    """As `systock export` writes it: nothing for NULL, "" for an empty text."""
+    text = plain_text(value)
+    if value is None or (text and not _CSV_QUOTED.search(text)):
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -179,7 +179,7 @@ class Listing:
     waiting: table and path of files that are still being written; the next run takes them.
     rejected: files refused by their name alone.
     unchanged: how many files were skipped because the log has seen them as they are.
-    unmatched: table settings (dotted names) whose patterns match no file at all.
+    unmatched: table settings (dotted names) of which no file matches the patterns, and those.
     gone: table and path of refused files that are no longer there.
     future: pending files that count as taken now, as their modification time lies in the future.
     archives: archives that were opened, each as a version of its own, with the settings under which its members are
@@ -190,7 +190,7 @@ class Listing:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     rejected: list[tuple[FileVersion, FileRejected]] = field(default_factory=list)
     unchanged: int = 0
-    unmatched: list[str] = field(default_factory=list)
+    unmatched: dict[str, tuple[str, ...]] = field(default_factory=dict)
     gone: list[tuple[str, str]] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
     archives: list[tuple[FileVersion, str]] = field(default_factory=list)

@@ -61,7 +61,9 @@ def csv_layout(head: bytes, complete: bool, settings: TableSettings, version: Fi
     text = head[position:end].strip(b"\r\n")
     if settings.header and not text.strip():
         raise FileRejected(
-            f"the file holds no header: it ends after {row - 1} lines" if position else "the file is blank",
+            f"the file holds no header: it ends after {row - 1} {'line' if row == 2 else 'lines'}"
+            if position
+            else "the file is blank",
             where=version.path,
             todo=f"Check {setting}.skip_rows, or deliver the file again.",
         )

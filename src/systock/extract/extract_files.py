@@ -85,7 +85,7 @@ def list_files(
         setting = f"sources.{source_name}.tables.{table}.path"
         found = files.find(table)
         if not found:
-            listing.unmatched.append(setting)
+            listing.unmatched[setting] = tuple(settings.path)
         there[table] = {file.path for file in found}
         text = settings_text(settings, known_at_setting(source_settings, table))
         for file in found:

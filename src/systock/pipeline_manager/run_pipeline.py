@@ -218,7 +218,10 @@ class _Run:
             {"source": f.source, "table": f.table, "reason": str(f.error), "transient": f.error.transient}
             for f in landing.failures
         ]
-        summary.warnings += [f"{setting}: no file matches" for setting in landing.unmatched]
+        summary.warnings += [
+            f"{setting}: no file matches {' or '.join(map(repr, patterns))}"
+            for setting, patterns in landing.unmatched.items()
+        ]
         summary.warnings += [f"{path}: still being written, left for the next run" for path in landing.waiting]
         summary.warnings += [f"{path}: modified in the future by its clock, taken as of now" for path in landing.future]
 

@@ -176,7 +176,7 @@ def _rule_class(rule: str, column: str | None) -> str:
     """The key's name for what the quarantine says in words."""
     if rule.startswith("same key"):
         return "tie"
-    if rule.startswith("breaks "):
+    if rule.startswith(("breaks ", "missing: ")):
         return "check"
     if column is None:
         return "malformed"

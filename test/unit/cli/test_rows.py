@@ -82,6 +82,11 @@ def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "a,b\n"
 
 
+def test_csv_tells_a_missing_value_from_an_empty_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{"a": None, "b": "", "c": 'x"y', "d": " "}, {"a": 0, "b": "a\rb", "c": b"", "d": False}], Format.csv)
+    assert capsys.readouterr().out == 'a,b,c,d\n,"","x""y", \n0,"a\rb","",false\n'
+
+
 def test_table_is_never_cut_or_coloured_outside_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_rows([{"text": "x" * 500, "n": 1}], Format.table)
     shown = capsys.readouterr().out

@@ -218,6 +218,21 @@ def test_memory_that_ran_out_and_a_full_disk_are_told_apart(tmp_path: Path) -> N
         assert "memory_limit" in (caught.value.todo or "") and "disk" not in str(caught.value)
 
 
+def test_a_damaged_block_is_told_by_whatever_statement_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "build.duckdb"
+    with connect(path) as engine:
+        engine.execute("CREATE TABLE t AS SELECT hash(range) AS h FROM range(200000)")
+    whole = path.read_bytes()
+    inside = whole.index(duckdb.sql("SELECT hash(1000)").fetchone()[0].to_bytes(8, "little"))  # type: ignore[index]
+    path.write_bytes(whole[:inside] + bytes([whole[inside] ^ 1]) + whole[inside + 1 :])
+    with connect(path) as engine:
+        for ask in (engine.rows, engine.arrow, engine.execute):
+            with pytest.raises(IntegrityError, match="damaged") as caught:
+                ask("CREATE TABLE u AS SELECT * FROM t" if ask == engine.execute else "SELECT sum(h) FROM t")
+            assert caught.value.where == str(path)
+            assert "systock rebuild" in (caught.value.todo or "")
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

@@ -141,7 +141,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_patterns_without_any_file_are_told(tmp_path: Path) -> None:
     listing = listed(tmp_path, source_settings(sales={"path": "in/*.csv"}))
-    assert listing.unmatched == ["sources.pos.tables.sales.path"]
+    assert listing.unmatched == {"sources.pos.tables.sales.path": ("in/*.csv",)}
 
 
 def test_a_wrong_pattern_stops_the_listing(tmp_path: Path) -> None:

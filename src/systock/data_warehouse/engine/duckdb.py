@@ -123,7 +123,7 @@ class DuckDBEngine(Transactional):
 
     def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> int:
         """Run one statement; the number of rows that it inserted, updated or deleted, else 0."""
-        with _errors(sql):
+        with _errors(sql, file=self.path):
             done = self.connection.execute(sql, parameters)
             if done.description and [column[0] for column in done.description] == ["Count"]:
                 row = done.fetchone()
@@ -140,7 +140,7 @@ class DuckDBEngine(Transactional):
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _fetch(self, sql: str, parameters: Sequence[Any] | None) -> tuple[list[str], list[tuple[Any, ...]]]:
-        with _errors(sql):
+        with _errors(sql, file=self.path):
             done = self.connection.execute(sql, parameters)
             names, types = [c[0] for c in done.description or []], [str(c[1]) for c in done.description or []]
             if "TIMESTAMP WITH TIME ZONE" not in types:
@@ -151,12 +151,12 @@ class DuckDBEngine(Transactional):
 
     def arrow(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
         """All rows of a query as an Arrow table."""
-        with _errors(sql):
+        with _errors(sql, file=self.path):
             return self.connection.execute(sql, parameters).to_arrow_table()
 
     def batches(self, sql: str, rows_per_batch: int = 100_000) -> pa.RecordBatchReader:
         """The rows of a query as a stream of Arrow batches; read it before the next statement."""
-        with _errors(sql):
+        with _errors(sql, file=self.path):
             return self.connection.execute(sql).to_arrow_reader(rows_per_batch)
 
     def columns(self, sql: str) -> list[tuple[str, str]]:
@@ -170,11 +170,11 @@ class DuckDBEngine(Transactional):
                 return 0
             marks = ", ".join("?" * len(rows[0]))
             sql = f"INSERT INTO {table} VALUES ({marks})"
-            with _errors(sql):
+            with _errors(sql, file=self.path):
                 self.connection.executemany(sql, rows)
             return len(rows)
         name = f"arrow_{uuid.uuid4().hex}"
-        with _errors(table):
+        with _errors(table, file=self.path):
             self.connection.register(name, rows)
         try:
             return self.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {name}")
@@ -266,13 +266,13 @@ class DuckDBEngine(Transactional):
 
     def begin(self) -> None:
         """Open a transaction."""
-        with _errors("BEGIN"):
+        with _errors("BEGIN", file=self.path):
             self.connection.begin()
         self._in_transaction = True
 
     def commit(self) -> None:
         """Commit the open transaction."""
-        with _errors("COMMIT"):
+        with _errors("COMMIT", file=self.path):
             self.connection.commit()
         self._in_transaction = False
 
@@ -282,15 +282,15 @@ class DuckDBEngine(Transactional):
             return
         self._in_transaction = False
         try:
-            with _errors("ROLLBACK"):
+            with _errors("ROLLBACK", file=self.path):
                 self.connection.rollback()
-        except QueryError:
-            # A failed COMMIT has already rolled back.
+        except (QueryError, IntegrityError):
+            # A failed COMMIT has already rolled back; a damaged file answers nothing any more.
             pass
 
     def checkpoint(self) -> None:
         """Write everything committed into the database file, so that the file alone can be copied."""
-        with _errors("CHECKPOINT"):
+        with _errors("CHECKPOINT", file=self.path):
             self.connection.execute("CHECKPOINT")
 
     def interrupt(self) -> None:
@@ -315,15 +315,18 @@ def _python_values(column: pa.ChunkedArray, type_: str) -> list[Any]:
 
 
 @contextmanager
-def _errors(sql: str | None = None, where: str | None = None) -> Iterator[None]:
-    """DuckDB's errors as SyStock's: busy, storage, damaged file, or a refused statement."""
+def _errors(sql: str | None = None, where: str | None = None, file: Path | None = None) -> Iterator[None]:
+    """DuckDB's errors as SyStock's: busy, storage, damaged file, or a refused statement.
+
+    file: the database that a statement works on.
+    """
     try:
         yield
     except duckdb.Error as error:
-        raise _translated(error, sql, where) from error
+        raise _translated(error, sql, where, file) from error
 
 
-def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> SystockError:
+def _translated(error: duckdb.Error, sql: str | None, where: str | None, file: Path | None = None) -> SystockError:
     text = str(error).strip()
     first, low = text.splitlines()[0] if text else type(error).__name__, text.lower()
     if isinstance(error, duckdb.IOException) and "lock" in low and "conflicting" in low:
@@ -352,10 +355,12 @@ def _translated(error: duckdb.Error, sql: str | None, where: str | None) -> Syst
     if sql is None and isinstance(error, duckdb.IOException) and "cannot open" in low:
         what = f"the database file cannot be opened: {first}"
         return StorageError(what, where=where, todo="Look at its path and permissions.")
-    if sql is None:
+    # A damaged block is found when it is read, by whatever statement reads it.
+    faults = duckdb.IOException | duckdb.FatalException | duckdb.InvalidInputException
+    if sql is None or (isinstance(error, faults) and "corrupt database file" in low):
         return IntegrityError(
             f"the database file is damaged or of another version: {first}",
-            where=where,
+            where=where or (str(file) if file else None),
             todo="Make it anew with 'systock rebuild'.",
         )
     what = text.split("\n\nLINE ")[0].replace("\n", " ")

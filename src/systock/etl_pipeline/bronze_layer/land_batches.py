@@ -71,7 +71,7 @@ class LandingSummary:
     tables: dict[tuple[str, str], TableLanding] = field(default_factory=dict)
     commits: list[int] = field(default_factory=list)
     unchanged: int = 0
-    unmatched: list[str] = field(default_factory=list)
+    unmatched: dict[str, tuple[str, ...]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -219,7 +219,7 @@ class _Landing:
             whole.rejected += listing.rejected
             whole.archives += listing.archives
             self._summary.unchanged += listing.unchanged
-            self._summary.unmatched += listing.unmatched
+            self._summary.unmatched |= listing.unmatched
             self._summary.future += dict.fromkeys(listing.future)
             for table, path in listing.gone:
                 self._stage.forget(name, table, path)

@@ -22,6 +22,8 @@ _ENGINE_TYPES = {
     "integer": "INTEGER", "bigint": "BIGINT", "double precision": "DOUBLE", "uuid": "UUID",
 }  # fmt: skip
 _WIDE = "DECIMAL(38, 18)"
+#: A CHECK that one of several columns is there.
+_ONE_OF = re.compile(r"\w+ IS NOT NULL( OR \w+ IS NOT NULL)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,16 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         return _typed(value, given, wanted, target)
     text = f"nullif(trim({value}), '')"
     if wanted.startswith("numeric"):
-        # The usual form needs no more than a glance; all others are cast wide, to see the digits that the narrow cast
-        # would round away; what even the wide one can't see is counted.
-        scale = wanted.rpartition(",")[2].strip(" )")
-        plain = f"regexp_full_match({value}, '[+-]?[0-9]{{1,18}}([.][0-9]{{0,{scale}}})?')"
-        wide, narrow = f"TRY_CAST({text} AS {_WIDE})", f"TRY_CAST({text} AS {target})"
-        short = f"(strpos({text}, '.') = 0 OR length({text}) - strpos({text}, '.') <= 18)"
-        seen = f"(NOT contains(lower({text}), 'e-') OR {wide} <> 0 OR NOT regexp_matches({text}, '^[^eE]*[1-9]'))"
-        digits = f"regexp_full_match({text}, '[0-9.eE+-]+')"
+        # The usual form needs no more than a glance. All others are cast wide and from there: the engine's own narrow cast
+        # rounds, and takes digits from before the exponent for too many, or what is too wide with it for narrow enough.
+        _, scale = _precision(wanted)
+        plain = f"regexp_full_match({value}, '[+-]?[0-9]{{1,18}}([.][0-9]{{0,{scale}}}0{{0,20}})?')"
+        wide = f"TRY_CAST({text} AS {_WIDE})"
+        narrow = f"TRY_CAST({wide} AS {target})"
         usual = f"WHEN {plain} THEN TRY_CAST({value} AS {target})"
-        return f"CASE {usual} WHEN {digits} AND {wide} = {narrow} AND {short} AND {seen} THEN {narrow} END"
+        return (
+            f"CASE {usual} WHEN {_is_number(text)} AND {wide} = {narrow} AND {_decimals(text)} <= 18 THEN {narrow} END"
+        )
     if wanted in ("integer", "bigint"):
         return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN TRY_CAST({text} AS {target}) END"
     if wanted == "date":
@@ -76,6 +78,24 @@ def cast_sql(value: str, given: str, wanted: str) -> str:
         seconds = f"regexp_replace({text}, '^(.{{10}}.[0-9]{{2}}:[0-9]{{2}})([Zz+-])', '\\1:00\\2')"
         return f"CASE {usual} WHEN {zoned} THEN TRY_CAST({seconds} AS TIMESTAMPTZ) END"
     return f"TRY_CAST({text} AS {target})"
+
+
+def _precision(numeric: str) -> tuple[int, int]:
+    """The digits of a numeric type: in all, and those behind the point."""
+    precision, scale = re.findall(r"[0-9]+", numeric)
+    return int(precision), int(scale)
+
+
+def _is_number(text: str) -> str:
+    return f"regexp_full_match({text}, '[+-]?[0-9.]+([eE][+-]?[0-9]{{1,9}})?')"
+
+
+def _decimals(text: str) -> str:
+    """How many digits behind the point a number has when it is written without exponent and needless zeros."""
+    written = f"regexp_extract({text}, '^[+-]?([0-9.]*)', 1)"
+    digits = f"length(rtrim(replace({written}, '.', ''), '0'))"
+    exponent = f"coalesce(TRY_CAST(regexp_extract({text}, '[eE](.*)$', 1) AS INTEGER), 0)"
+    return f"CASE WHEN {digits} = 0 THEN 0 ELSE {digits} - length(split_part({written}, '.', 1)) - {exponent} END"
 
 
 def _typed(value: str, given: str, wanted: str, target: str) -> str:
@@ -107,11 +127,14 @@ def _cast_rule_name(value: str, given: str, wanted: str) -> str:
             f"regexp_matches(trim(CAST({value} AS VARCHAR)), '^9999-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}')"
         )
         return f"CASE WHEN {beyond} THEN 'out of range: its year must be before 9999' ELSE {literal(hint)} END"
-    text = f"CAST({value} AS VARCHAR)"
+    text = f"trim(CAST({value} AS VARCHAR))"
+    precision, scale = _precision(wanted)
+    size = f"TRY_CAST({text} AS DOUBLE)"
     return (
-        f"CASE WHEN NOT regexp_full_match(trim({text}), '[0-9.eE+-]+') OR TRY_CAST({text} AS DOUBLE) IS NULL OR NOT isfinite(TRY_CAST({text} AS DOUBLE)) THEN 'no number' "
-        f"WHEN TRY_CAST({text} AS {engine_type(wanted)}) IS NULL THEN 'too wide for {wanted}' "
-        f"ELSE 'more decimals than {wanted} holds: round it in the mapping' END"
+        f"CASE WHEN NOT {_is_number(text)} OR {size} IS NULL OR NOT isfinite({size}) THEN 'no number' "
+        f"WHEN abs({size}) >= 1e{precision - scale} THEN 'too wide for {wanted}' "
+        f"WHEN {_decimals(text)} > {scale} THEN 'more decimals than {wanted} holds: round it in the mapping' "
+        f"ELSE 'written with too many digits for {wanted}: write it without exponent and needless zeros' END"
     )
 
 
@@ -137,7 +160,7 @@ def rules_of(contract: CompiledTable, mapped: MappingOf[str, str], raw_prefix: s
         if not column.nullable:
             rules.append(Rule(column.name, "'missing'", f"{quoted(column.name)} IS NULL"))
     for check in contract.checks:
-        rules.append(Rule(check.column, literal(f"breaks {_one_line(check.text)}"), f"({check.sql}) IS FALSE"))
+        rules.append(Rule(check.column, literal(_check_name(check.text)), f"({check.sql}) IS FALSE"))
     return rules
 
 
@@ -147,7 +170,10 @@ def error_number_sql(rules: Sequence[Rule]) -> str:
     return f"CASE {branches} END"
 
 
-def _one_line(text: str) -> str:
-    """The text of a CHECK in one short line."""
+def _check_name(text: str) -> str:
+    """What is said of a row that breaks this CHECK."""
     line = re.sub(r"\s+", " ", text).strip()
-    return line if len(line) <= 120 else f"{line[:119]}…"
+    if _ONE_OF.fullmatch(line):
+        *names, last = [part.split()[0] for part in re.split(" OR ", line, flags=re.IGNORECASE)]
+        return f"missing: {', '.join(names)} or {last}"
+    return f"breaks {line if len(line) <= 120 else f'{line[:119]}…'}"

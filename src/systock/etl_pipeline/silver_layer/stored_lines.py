@@ -305,8 +305,11 @@ def _set_aside(engine: Engine, table: StoredTable, batches: Sequence[Batch]) -> 
         SELECT _batch_no AS batch_no, _row AS row_no, _reason AS rule, NULL AS column_name, _malformed AS value, _malformed AS raw,
             _known_at AS landed_at, _known_at AS known_from_at
         FROM line WHERE _malformed IS NOT NULL AND _batch_no IN (SELECT batch_no FROM pending_batch)""")  # fmt: skip
-    key = literal(table.key[0])
-    said = " || ', ' || ".join(f"{literal(name + ' ')} || s.{quoted(name)}" for name in table.key)
+    names = table.settings.key or table.key  # as the source calls them
+    key = literal(names[0])
+    said = " || ', ' || ".join(
+        f"{literal(name + ' ')} || s.{quoted(stored)}" for name, stored in zip(names, table.key, strict=True)
+    )
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE odd_place AS
         SELECT _batch_no, _row, known_at, wrong_column AS column_name, NULL AS value,
             CASE WHEN wrong_column = {literal(table.settings.updated_at or "")} THEN 'no ISO timestamp' ELSE 'missing' END AS rule

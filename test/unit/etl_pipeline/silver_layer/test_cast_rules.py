@@ -8,7 +8,14 @@ import pytest
 
 from systock.data_warehouse.compiled import CompiledColumn, CompiledTable
 from systock.data_warehouse.engine.duckdb import connect
-from systock.etl_pipeline.silver_layer.cast_rules import cast_sql, engine_type, error_number_sql, guesses, rules_of
+from systock.etl_pipeline.silver_layer.cast_rules import (
+    _check_name,
+    cast_sql,
+    engine_type,
+    error_number_sql,
+    guesses,
+    rules_of,
+)
 
 CASES = [
     # type, text, value as text (None: refused), what is said of a refused one
@@ -25,6 +32,12 @@ CASES = [
     ("numeric(18, 8)", "1e-05", "0.00001000", None),
     ("numeric(18, 4)", "0e-30", "0.0000", None),
     ("numeric(18, 4)", "1e3", "1000.0000", None),
+    ("numeric(18, 6)", "1234567890121.23456e-1", "123456789012.123456", None),
+    ("numeric(18, 4)", "80.00000000000000000E+3", "80000.0000", None),
+    ("numeric(18, 6)", "1.0000000000001e-6", None, "more decimals"),
+    ("numeric(18, 4)", "125375006097.95285e3", None, "too wide"),
+    ("numeric(18, 4)", "0125375006097.95285E+3", None, "too wide"),
+    ("numeric(18, 4)", "1" + "0" * 30 + "e-30", None, "too many digits"),
     ("numeric(18, 4)", "123456789012345", None, "too wide"),
     ("numeric(18, 4)", "1,5", None, "no number"),
     ("numeric(18, 4)", "1.234,50", None, "no number"),
@@ -110,6 +123,13 @@ def test_a_computed_number_keeps_its_digits_or_is_refused() -> None:
     assert judge("numeric(18, 4)", "1.23", "DECIMAL(38, 10)") == ("1.2300", None)
     found, rule = judge("numeric(18, 4)", "1.23456", "DECIMAL(38, 10)")
     assert found is None and rule is not None and "more decimals" in rule
+
+
+def test_a_check_that_one_of_several_columns_is_there_is_told_as_what_is_missing() -> None:
+    assert _check_name("sold_at IS NOT NULL OR\n  sold_at_local IS NOT NULL") == "missing: sold_at or sold_at_local"
+    assert _check_name("a IS NOT NULL OR b IS NOT NULL OR c IS NOT NULL") == "missing: a, b or c"
+    assert _check_name("a IS NOT NULL OR b = 0") == "breaks a IS NOT NULL OR b = 0"
+    assert _check_name("units = 0 OR a IS NOT NULL OR b IS NOT NULL").startswith("breaks units = 0")
 
 
 def test_a_wall_clock_is_no_instant() -> None:

@@ -216,7 +216,10 @@ measured_line AS (
     LEFT JOIN gold.exchange_rate_day AS rate
         ON rate.currency_code = line.currency_code
         AND rate.rate_date = line.business_date
-    WHERE line.business_date BETWEEN line.calendar_from_date AND line.calendar_to_date
+    -- the day in UTC settles it for all but the calendar's ends, and is much cheaper than the local one
+    WHERE CAST(utc_to_local(line.sold_at, 'UTC') AS date)
+        BETWEEN add_days(line.calendar_from_date, 2) AND add_days(line.calendar_to_date, -2)
+        OR line.business_date BETWEEN line.calendar_from_date AND line.calendar_to_date
 ),
 
 converted_line AS (

@@ -300,7 +300,10 @@ measured_posting AS (
         ON unit.source_name = posting.product_source_name
         AND unit.product_id = posting.product_id
         AND unit.unit = posting.unit
-    WHERE posting.business_date BETWEEN posting.calendar_from_date AND posting.calendar_to_date
+    -- the day in UTC settles it for all but the calendar's ends, and is much cheaper than the local one
+    WHERE CAST(utc_to_local(posting.occurred_at, 'UTC') AS date)
+        BETWEEN add_days(posting.calendar_from_date, 2) AND add_days(posting.calendar_to_date, -2)
+        OR posting.business_date BETWEEN posting.calendar_from_date AND posting.calendar_to_date
 )
 
 SELECT
