@@ -17,12 +17,7 @@ from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.freshness import odd_volumes
 from systock.pipeline_manager.land_captures import land_captures
 from systock.pipeline_manager.lock import project_lock
-from systock.pipeline_manager.publish_target import (
-    built_generation,
-    left_for_next_run,
-    publish_target,
-    target_plan,
-)
+from systock.pipeline_manager.publish_target import built_generation, left_for_next_run, publish_target, target_plan
 from systock.pipeline_manager.retention import clean_up
 from systock.pipeline_manager.state import Published, State, Step, published_now
 from systock.pipeline_manager.steps import StepClock, extract_steps, rows_of
