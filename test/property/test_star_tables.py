@@ -102,7 +102,7 @@ def test_refresh_equals_recompute(name: str) -> None:
     sql = table.text[table.text.index(");") + 2 :].strip().rstrip(";")
     changed = []
 
-    @settings(max_examples=max(25, settings.default.max_examples))
+    @settings(max_examples=settings.default.max_examples)
     @given(st.integers(0, 2**32))
     @example(1)
     def follow(seed: int) -> None:
