@@ -11,11 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlglot import exp
-
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.portable_sql import compile_sql
-from systock.data_warehouse.refresh_ledger import ENTRIES, rows_that_match
+from systock.data_warehouse.refresh_ledger import ENTRIES, compile_reading, rows_that_match
 from systock.data_warehouse.table_file import TableFile
 
 COSTS, LOSSES = "gold.stock_cost", "gold.transfer_loss"
@@ -127,13 +124,6 @@ def kernel_key(table: str) -> tuple[str, ...]:
 
 def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
     """How the postings are refreshed: {first, gather, then: statements before, for and after the touched groups, stale, fresh}."""
-    assert table.select is not None
-    suffix = table.select.copy()
-    for read in suffix.find_all(exp.Table):
-        part = {ENTRIES: "cost_entry", LOSSES: "cost_loss"}.get(f"{read.db}.{read.name}")
-        if part:
-            read.this.set("this", part)
-            read.set("db", None)
     since = "t.product_durable_key = old.product_durable_key AND old.occurred_at >= t.from_at"
     return {
         "whole": None,
@@ -148,7 +138,7 @@ def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             "CREATE OR REPLACE TEMP VIEW cost_entry AS SELECT * FROM cost_suffix UNION ALL SELECT * FROM cost_referred",
         ],
         "stale": rows_that_match(COSTS, table.column_names, "old.cost_group = t.k1 AND old.occurred_at >= t.from_at"),
-        "fresh": compile_sql(suffix, zones=zones),
+        "fresh": compile_reading(table, {ENTRIES: "cost_entry", LOSSES: "cost_loss"}, zones),
     }  # fmt: skip
 
 

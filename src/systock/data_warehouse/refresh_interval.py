@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlglot import exp
-
-from systock.data_warehouse.portable_sql import compile_sql
 from systock.data_warehouse.refresh_cost import COSTS
-from systock.data_warehouse.refresh_ledger import LEDGER, rows_that_match
+from systock.data_warehouse.refresh_ledger import LEDGER, compile_reading, rows_that_match
 from systock.data_warehouse.table_file import TableFile
 
 INTERVALS = "gold.fact_stock_interval"
@@ -53,13 +50,6 @@ _CARRIED = f"""
 
 def compile_intervals(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
     """How the intervals are refreshed from the first touched day on, when nothing but the tables of `follows` changed, by how stock is valued."""
-    assert table.select is not None
-    suffix = table.select.copy()
-    for read in suffix.find_all(exp.Table):
-        part = {LEDGER: "interval_entry", COSTS: "interval_posting"}.get(f"{read.db}.{read.name}")
-        if part:
-            read.this.set("this", part)
-            read.set("db", None)
     parts = (
         ("interval_entry", LEDGER, _ENTRY, "old.business_date >= t.from_date"),
         ("interval_posting", COSTS, _POSTING, "old.occurred_at >= CAST(t.from_date - 2 AS timestamptz)"),
@@ -77,5 +67,5 @@ def compile_intervals(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
         "stale": rows_that_match(
             INTERVALS, table.column_names, f"{_SAME} AND old.from_date >= COALESCE(t.held_from_date, t.from_date)"
         ),
-        "fresh": compile_sql(suffix, zones=zones),
+        "fresh": compile_reading(table, {source: part for part, source, _, _ in parts}, zones),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -55,17 +55,12 @@ _CARRIED = f"""
 
 def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
     """How the ledger is refreshed: {touched: each stock and its instant, then: what makes the entries to post, stale, fresh}."""
-    assert table.select is not None
     columns = [
         "ledger_entry_key", "entry_kind", "entity", "source_name", "entry_id", "product_durable_key", "product_id",
         "location_durable_key", "location_id", "stock_status", "occurred_at", "business_date", "entry_order", "movement_kind",
         "quantity_units", "counted_units", "is_stocked", "starts_at_zero",
     ]  # fmt: skip
     since = f"{_SAME.format('old')} AND old.occurred_at >= t.from_at"
-    suffix = table.select.copy()
-    for read in suffix.find_all(exp.Table):
-        if f"{read.db}.{read.name}" == ENTRIES:
-            read.replace(exp.to_table(_SUFFIX))
     return {
         "whole": None,
         "touched": {ENTRIES: [compile_text(_TOUCHED)]},
@@ -73,8 +68,19 @@ def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             f"CREATE OR REPLACE TEMP TABLE {_SUFFIX} AS {rows_that_match(ENTRIES, columns, since)} UNION ALL {_CARRIED}"
         ],
         "stale": rows_that_match(LEDGER, table.column_names, since),
-        "fresh": compile_sql(suffix, zones=zones),
+        "fresh": compile_reading(table, {ENTRIES: _SUFFIX}, zones),
     }
+
+
+def compile_reading(table: TableFile, parts: Mapping[str, str], zones: Sequence[str]) -> str:
+    """The table's SELECT, with relations (by table) that hold a part of its inputs in their place."""
+    assert table.select is not None
+    select = table.select.copy()
+    for read in select.find_all(exp.Table):
+        if part := parts.get(f"{read.db}.{read.name}"):
+            read.this.set("this", part)
+            read.set("db", None)
+    return compile_sql(select, zones=zones)
 
 
 def rows_that_match(table: str, columns: Sequence[str], condition: str, touched: str = "touched") -> str:
