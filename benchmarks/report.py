@@ -16,7 +16,7 @@ from statistics import median
 _WHY = {
     "cold": "every line is written as it landed (Parquet), as a version in silver in two times, in gold, and as a version for questions "
     "in two times, keys are hashes of text, and checks read all of it again; the script writes a line once and checks nothing",
-    "day": "about half of it does not hang on the day's lines: starting, copying the file for readers, and reading the key columns of the "
+    "day": "a part of it does not hang on the day's lines: starting, copying the file for readers, and reading the key columns of the "
     "whole history to find what new lines touch; the first day after a build also plans its SQL",
     "correction": "as with a day; and all that ever happened to the article is worked out anew, in every table that states its cost",
 }
