@@ -9,7 +9,7 @@ from random import Random
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import systock
@@ -102,9 +102,6 @@ def test_refresh_equals_recompute(name: str) -> None:
     sql = table.text[table.text.index(");") + 2 :].strip().rstrip(";")
     changed = []
 
-    @settings(max_examples=settings.default.max_examples)
-    @given(st.integers(0, 2**32))
-    @example(1)
     def follow(seed: int) -> None:
         """The number is the seed of the rows and of what happens to them: it is what a failure is found again by."""
         random = Random(seed)
@@ -118,5 +115,9 @@ def test_refresh_equals_recompute(name: str) -> None:
         followed = world.follow(plan, sql, before, after)
         changed.append(followed.after - followed.before)
 
-    follow()
+    given(st.integers(0, 2**32))(follow)()
+    for seed in range(100):  # few examples may miss the table altogether: a world that changes nothing proves nothing
+        if any(changed):
+            break
+        follow(seed)
     assert any(changed)
