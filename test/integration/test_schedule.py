@@ -121,7 +121,7 @@ def kill_and_look(folder: Path, kills: int, seed: int) -> None:
 
 
 def test_killed_between_a_tick_and_the_end_of_its_work(tmp_path: Path) -> None:
-    kill_and_look(tmp_path, kills=6, seed=1)
+    kill_and_look(tmp_path, kills=3, seed=1)
 
 
 def test_killed_when_a_close_has_landed(tmp_path: Path) -> None:

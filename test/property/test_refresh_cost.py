@@ -251,7 +251,7 @@ def some_entry(draw: Random, number: int, hours: tuple[int, int]) -> Entry:
 
 
 @pytest.mark.parametrize("method", ["moving_average", "fifo"])
-@settings(max_examples=max(5, settings.default.max_examples // 5))
+@settings(max_examples=max(3, settings.default.max_examples // 5))
 @given(draw=st.integers(0, 2**32).map(Random))
 def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw: Random) -> None:
     engine.execute(f"UPDATE meta.project SET cost_method = '{method}'")
@@ -330,7 +330,7 @@ def test_a_state_after_a_changed_entry_is_thrown_away(engine: DuckDBEngine, meth
     assert step_by_step(engine, method, first, later, changed, [*changed, received(12, 12, 2)]) == [(1, 12, 8)]
 
 
-@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("method", ["moving_average", pytest.param("fifo", marks=pytest.mark.long)])
 @pytest.mark.parametrize("edit", [{"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"}, {"place": 1}, None])
 def test_a_shipment_touches_what_was_received_before_it(
     engine: DuckDBEngine, method: str, edit: dict[str, Any] | None
@@ -344,7 +344,7 @@ def test_a_shipment_touches_what_was_received_before_it(
         step_by_step(engine, method, one, other, [*other, received(9, 22, 1)])
 
 
-@pytest.mark.parametrize("method", ["moving_average", "fifo"])
+@pytest.mark.parametrize("method", ["moving_average", pytest.param("fifo", marks=pytest.mark.long)])
 @pytest.mark.parametrize("edit", [{"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"}, {"kind": "sale"}, None])
 def test_a_component_touches_what_was_made_of_it_before(
     engine: DuckDBEngine, method: str, edit: dict[str, Any] | None
