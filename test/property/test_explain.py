@@ -13,6 +13,7 @@ from systock import Project
 from systock.data_warehouse.compiled import CompiledTable, compile_table, read_compiled
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.engine.duckdb import connect
+from systock.data_warehouse.macros import define_zones
 from systock.data_warehouse.refresh import Refresh
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.explain import Explanation
@@ -107,6 +108,7 @@ def recomputed(chain: Chain, told: Explanation, key: dict[str, Any]) -> list[dic
     with connect(None) as fresh:
         for schema in ("silver", "gold", "serve", "meta"):
             fresh.execute(f"CREATE SCHEMA {schema}")
+        fresh.execute(define_zones(()))
         for name in [*(f"silver.{entity}" for entity in chain.definitions.contracts), "meta.project", "meta.source"]:
             taken = name.startswith("meta.") or name in told.parts
             rows = told.engine.arrow(

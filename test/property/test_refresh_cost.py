@@ -24,6 +24,7 @@ from systock.data_warehouse.compiled import (
     read_compiled,
 )  # fmt: skip
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
+from systock.data_warehouse.macros import define_zones
 from systock.data_warehouse.portable_sql import compile_sql
 from systock.data_warehouse.refresh import Change, Refresh
 from systock.data_warehouse.refresh_cost import run_kernel
@@ -62,12 +63,12 @@ class Compiled:
     @staticmethod
     @cache
     def refresh(table: CompiledTable) -> dict[str, Any]:
-        return compile_refresh(FILES[table.qualified], plan(table.qualified), ())
+        return compile_refresh(FILES[table.qualified], plan(table.qualified))
 
     @staticmethod
     @cache
     def touched(table: CompiledTable, moved: str) -> list[str]:
-        return compile_touched(FILES[table.qualified], plan(table.qualified), moved, ())
+        return compile_touched(FILES[table.qualified], plan(table.qualified), moved)
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,7 @@ def engine() -> Iterator[DuckDBEngine]:
     with connect(None, threads=1) as engine, pytest.MonkeyPatch.context() as patch:
         patch.setattr(refresh_cost, "_ENTRIES_AT_ONCE", 10)
         patch.setattr(cost_state, "AGES", tuple(hours * 3_600_000_000 for hours in (72, 36, 18, 6)))
+        engine.execute(define_zones(()))
         for name in (
             "meta.project",
             "gold.dim_location",

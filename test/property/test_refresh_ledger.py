@@ -63,7 +63,7 @@ class Compiled:
     """The compiled SQL, as a run has it."""
 
     def refresh(self, table: CompiledTable) -> dict[str, Any]:
-        return compile_refresh(table_files()[table.qualified], RefreshPlan("unused", ()), ())
+        return compile_refresh(table_files()[table.qualified], RefreshPlan("unused", ()))
 
     def touched(self, table: CompiledTable, moved: str) -> list[str]:
         raise AssertionError("the ledger finds what is touched by itself")

@@ -107,8 +107,8 @@ class CompiledTable:
         return self.refresh not in ASKED_KINDS
 
 
-def compile_table(table: TableFile, zones: Sequence[str] = ()) -> dict[str, Any]:
-    """A table file as the JSON values of a CompiledTable. zones: time zones in use (only speed hangs on them)."""
+def compile_table(table: TableFile, *, zones_defined: bool = False) -> dict[str, Any]:
+    """A table file as the JSON values of a CompiledTable. zones_defined: see compile_sql."""
     return asdict(
         CompiledTable(
             table.schema, table.name, table.sentence, table.refresh, table.history,
@@ -117,7 +117,7 @@ def compile_table(table: TableFile, zones: Sequence[str] = ()) -> dict[str, Any]
             tuple((r.column, r.table, r.target_column) for r in table.references),
             tuple(CompiledCheck(c.text, c.columns[0] if c.columns else "", compile_sql(c.expression)) for c in table.checks),
             tuple(found.qualified for found in inputs(table)),
-            compile_sql(table.select, zones=zones) if table.select is not None else "",
+            compile_sql(table.select, zones_defined=zones_defined) if table.select is not None else "",
             table.kept_since,
         )
     )  # fmt: skip
@@ -178,17 +178,17 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
     )
 
 
-def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -> dict[str, Any]:
+def compile_refresh(table: TableFile, plan: RefreshPlan) -> dict[str, Any]:
     """How a table is refreshed by key: {whole: why it can't be}, or {stale, fresh: its touched rows as they were and are}."""
     if table.refresh == "ledger":
-        return compile_ledger(table, zones)
+        return compile_ledger(table)
     if table.refresh == "versions":
-        return _compile_versions(table, zones)
+        return _compile_versions(table)
     if plan.whole:
         return {"whole": plan.whole}
     if table.qualified == COSTS:
-        return compile_costs(table, zones)
-    fresh = compile_sql(plan.recompute("touched", {}), zones=zones)
+        return compile_costs(table)
+    fresh = compile_sql(plan.recompute("touched", {}), zones_defined=True)
     names = [column.name for column in table.columns]
     if all(
         column in names for column in plan.key_columns.values()
@@ -197,12 +197,12 @@ def compile_refresh(table: TableFile, plan: RefreshPlan, zones: Sequence[str]) -
             f'old."{column}" IS NOT DISTINCT FROM t."{key}"' for key, column in plan.key_columns.items()
         )
         by_key = {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
-        return by_key | ({"suffix": compile_intervals(table, zones)} if table.qualified == INTERVALS else {})
+        return by_key | ({"suffix": compile_intervals(table)} if table.qualified == INTERVALS else {})
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
-    return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones=zones), "fresh": fresh}
+    return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones_defined=True), "fresh": fresh}
 
 
-def _compile_versions(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+def _compile_versions(table: TableFile) -> dict[str, Any]:
     """How versions are kept: {gone, new: the SELECT over the rows that its table lost and got; same: what names a row in both}."""
     assert table.select is not None
     [read] = inputs(table)
@@ -211,17 +211,17 @@ def _compile_versions(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
         select = table.select.copy()
         for found in list(select.find_all(exp.Table)):
             found.replace(exp.alias_(exp.to_table(relation(read.qualified)), found.alias_or_name, table=True))
-        made[which] = compile_sql(select, zones=zones)
+        made[which] = compile_sql(select, zones_defined=True)
     same = " AND ".join(f'old."{name}" = t."{name}"' for name in table.primary_key if name not in KNOWN_COLUMNS)
     return {"whole": None, **made, "same": same}
 
 
-def compile_touched(table: TableFile, plan: RefreshPlan, moved: str, zones: Sequence[str]) -> list[str]:
+def compile_touched(table: TableFile, plan: RefreshPlan, moved: str) -> list[str]:
     """Queries of the keys that an input's changed rows touch, over all inputs as they were and as they are."""
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
     more = also_touched(moved, changed(moved)) if table.qualified == COSTS else []
     return more + [
-        compile_sql(query, zones=zones)
+        compile_sql(query, zones_defined=True)
         for relation in (then, {})
         for query in plan.touched(moved, changed(moved), relation)
     ]

@@ -39,6 +39,8 @@ _SELECT_PARTS = {
 def build(select: exp.Query, schema: Mapping[str, Sequence[str]]) -> Node:
     """The tree of a query; schema: input table → its columns. Raises NotByKey for what has no place in the tree."""
     query = select.copy()
+    for node in query.walk():
+        node._meta = None  # places in the text: nobody asks here, and each of the many copies would carry them
     for item in query.find_all(exp.Table, exp.Lateral):
         names = _TABLE_FUNCTION_COLUMNS.get(item.this.name.lower()) if isinstance(item.this, exp.Anonymous) else None
         alias = item.args.get("alias")

@@ -149,7 +149,14 @@ def own(expression: exp.Expr | None) -> Iterator[exp.Expr]:
 
 def columns_of(expression: exp.Expr) -> list[exp.Column]:
     """The columns that the expression reads outside subqueries."""
-    return [node for node in own(expression) if isinstance(node, exp.Column)]
+    found, left = [], [expression]
+    while left:  # by far the most frequent question: own() would enter the columns' names, too
+        node = left.pop()
+        if isinstance(node, exp.Column):
+            found.append(node)
+        elif not isinstance(node, exp.Query):
+            left.extend(node.iter_expressions(reverse=True))
+    return found
 
 
 def form(expression: exp.Expr) -> str:

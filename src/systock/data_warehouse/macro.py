@@ -12,11 +12,11 @@ MAX_SCALE = 18
 
 @dataclass(frozen=True)
 class Call:
-    """One use of a macro: its arguments as SQL text, the values of those that are literals, and the zones in use."""
+    """One use of a macro: its arguments as SQL text, the values of those that are literals, and whether the run defines in_zone."""
 
     args: tuple[str, ...]
     literals: tuple[str | None, ...]
-    zones: tuple[str, ...] = ()
+    zones_defined: bool = False
 
 
 Builder = Callable[[Call], str]

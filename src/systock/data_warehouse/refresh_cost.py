@@ -122,7 +122,7 @@ def kernel_key(table: str) -> tuple[str, ...]:
     return {"gold.cost_group": (), COSTS: ("cost_group", "occurred_at")}[table]
 
 
-def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+def compile_costs(table: TableFile) -> dict[str, Any]:
     """How the postings are refreshed: {first, gather, then: statements before, for and after the touched groups, stale, fresh}."""
     since = "t.product_durable_key = old.product_durable_key AND old.occurred_at >= t.from_at"
     return {
@@ -138,7 +138,7 @@ def compile_costs(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             "CREATE OR REPLACE TEMP VIEW cost_entry AS SELECT * FROM cost_suffix UNION ALL SELECT * FROM cost_referred",
         ],
         "stale": rows_that_match(COSTS, table.column_names, "old.cost_group = t.k1 AND old.occurred_at >= t.from_at"),
-        "fresh": compile_reading(table, {ENTRIES: "cost_entry", LOSSES: "cost_loss"}, zones),
+        "fresh": compile_reading(table, {ENTRIES: "cost_entry", LOSSES: "cost_loss"}),
     }  # fmt: skip
 
 

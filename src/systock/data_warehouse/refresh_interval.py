@@ -7,7 +7,6 @@ those days nothing changed, and the same interval comes out. By standard cost no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from systock.data_warehouse.refresh_cost import COSTS
@@ -48,7 +47,7 @@ _CARRIED = f"""
     FROM {INTERVALS} AS old INNER JOIN touched AS t ON {_SAME} AND old.from_date = t.held_from_date"""
 
 
-def compile_intervals(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+def compile_intervals(table: TableFile) -> dict[str, Any]:
     """How the intervals are refreshed from the first touched day on, when nothing but the tables of `follows` changed, by how stock is valued."""
     parts = (
         ("interval_entry", LEDGER, _ENTRY, "old.business_date >= t.from_date"),
@@ -67,5 +66,5 @@ def compile_intervals(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
         "stale": rows_that_match(
             INTERVALS, table.column_names, f"{_SAME} AND old.from_date >= COALESCE(t.held_from_date, t.from_date)"
         ),
-        "fresh": compile_reading(table, {source: part for part, source, _, _ in parts}, zones),
+        "fresh": compile_reading(table, {source: part for part, source, _, _ in parts}),
     }  # fmt: skip

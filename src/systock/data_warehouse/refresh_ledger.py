@@ -53,7 +53,7 @@ _CARRIED = f"""
     )"""
 
 
-def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
+def compile_ledger(table: TableFile) -> dict[str, Any]:
     """How the ledger is refreshed: {touched: each stock and its instant, then: what makes the entries to post, stale, fresh}."""
     columns = [
         "ledger_entry_key", "entry_kind", "entity", "source_name", "entry_id", "product_durable_key", "product_id",
@@ -68,11 +68,11 @@ def compile_ledger(table: TableFile, zones: Sequence[str]) -> dict[str, Any]:
             f"CREATE OR REPLACE TEMP TABLE {_SUFFIX} AS {rows_that_match(ENTRIES, columns, since)} UNION ALL {_CARRIED}"
         ],
         "stale": rows_that_match(LEDGER, table.column_names, since),
-        "fresh": compile_reading(table, {ENTRIES: _SUFFIX}, zones),
+        "fresh": compile_reading(table, {ENTRIES: _SUFFIX}),
     }
 
 
-def compile_reading(table: TableFile, parts: Mapping[str, str], zones: Sequence[str]) -> str:
+def compile_reading(table: TableFile, parts: Mapping[str, str]) -> str:
     """The table's SELECT, with relations (by table) that hold a part of its inputs in their place."""
     assert table.select is not None
     select = table.select.copy()
@@ -80,7 +80,7 @@ def compile_reading(table: TableFile, parts: Mapping[str, str], zones: Sequence[
         if part := parts.get(f"{read.db}.{read.name}"):
             read.this.set("this", part)
             read.set("db", None)
-    return compile_sql(select, zones=zones)
+    return compile_sql(select, zones_defined=True)
 
 
 def rows_that_match(table: str, columns: Sequence[str], condition: str, touched: str = "touched") -> str:

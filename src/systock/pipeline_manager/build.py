@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from systock.data_warehouse.content_hash import kept_from
 from systock.data_warehouse.engine.base import Engine
+from systock.data_warehouse.macros import define_zones
 from systock.data_warehouse.refresh import Refreshed
 from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, create_snapshot_sql, land_sql
 from systock.data_warehouse.touched_log import TouchedLog
@@ -358,8 +359,8 @@ class Build:
     def _gold(
         self, since: str, conformed: set[str], moments: Sequence[datetime], is_new: bool, built: Built
     ) -> list[Refreshed]:
-        zones = self._zones()
-        compiled = self.definitions.compiled(zones)
+        self.engine.execute(define_zones(self._zones()))
+        compiled = self.definitions.compiled()
         refresh = GoldRefresh(
             self.engine, self.definitions, compiled, conformed, is_new=is_new, since=since, moments=moments
         )
@@ -376,7 +377,7 @@ class Build:
         changes = None if is_new else refresh.changes
         built.checks = [
             *check_contracts(self.engine, refresh.stored, changes),
-            *reconcile(self.engine, changes, zones),
+            *reconcile(self.engine, changes),
             *conserves_value(self.engine, changes),
             *books_are_whole(self.engine, changes),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -135,9 +135,9 @@ class Definitions:
         )
         return {name: read_compiled(entry) for name, entry in entries.items()}
 
-    def compiled(self, zones: Sequence[str] = ()) -> CompiledTables:
-        """The stored tables and questions as a run needs them. zones: time zones in use (only speed hangs on them)."""
-        return CompiledTables(self, tuple(sorted(zones)))
+    def compiled(self) -> CompiledTables:
+        """The stored tables and questions as a run needs them."""
+        return CompiledTables(self)
 
     def file(self, qualified: str) -> TableFile:
         """The table file of a name."""
@@ -233,8 +233,8 @@ class Definitions:
 class CompiledTables:
     """Tables in dependency order and the SQL of their refresh, parsed only when the definitions changed."""
 
-    def __init__(self, definitions: Definitions, zones: tuple[str, ...]) -> None:
-        self._definitions, self._zones = definitions, zones
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
 
     @cached_property
     def tables(self) -> list[CompiledTable]:
@@ -243,15 +243,17 @@ class CompiledTables:
 
         return [
             read_compiled(entry)
-            for entry in self._get("tables", lambda: [compile_table(t, self._zones) for t in self._definitions.tables])
+            for entry in self._definitions.book.get(
+                "tables", lambda: [compile_table(t, zones_defined=True) for t in self._definitions.tables]
+            )
         ]
 
     def refresh(self, table: CompiledTable) -> dict[str, Any]:
         """The SQL of a table's refresh by key."""
         from systock.data_warehouse.compiled import compile_refresh
 
-        found: dict[str, Any] = self._get(
-            f"refresh {table.qualified}", lambda: compile_refresh(*self._planned(table), self._zones)
+        found: dict[str, Any] = self._definitions.book.get(
+            f"refresh {table.qualified}", lambda: compile_refresh(*self._planned(table))
         )
         return found
 
@@ -259,17 +261,14 @@ class CompiledTables:
         """The SQL of the keys that an input's changed rows touch."""
         from systock.data_warehouse.compiled import compile_touched
 
-        found: list[str] = self._get(
-            f"touched {table.qualified} by {moved}", lambda: compile_touched(*self._planned(table), moved, self._zones)
+        found: list[str] = self._definitions.book.get(
+            f"touched {table.qualified} by {moved}", lambda: compile_touched(*self._planned(table), moved)
         )
         return found
 
     def _planned(self, table: CompiledTable) -> tuple[TableFile, RefreshPlan]:
         file = self._definitions.file(table.qualified)
         return file, self._definitions.plan(file)
-
-    def _get(self, key: str, make: Callable[[], Any]) -> Any:
-        return self._definitions.book.get(f"{key} in {' '.join(self._zones)}", make)
 
 
 def _digest(start: str, files: Iterable[tuple[str, Path]]) -> str:

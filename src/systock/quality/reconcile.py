@@ -6,7 +6,7 @@ silver = posted + held back. At a run only the lines that it brought are reconci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from systock.data_warehouse.engine.base import Engine
@@ -118,19 +118,16 @@ ORDER BY source_name, business_date
 """
 
 
-def reconcile(engine: Engine, changes: Mapping[str, Change] | None, zones: Sequence[str] = ()) -> Iterator[CheckResult]:
-    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given.
-
-    zones: time zones in use (only speed hangs on them).
-    """
+def reconcile(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
+    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given."""
     for entity in _ENTITIES:
         change = Change(everything=True) if changes is None else changes.get(f"silver.{entity.name}")
         if change is None:
             continue
-        yield _verdict(engine, entity, change, zones)
+        yield _verdict(engine, entity, change)
 
 
-def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[str]) -> CheckResult:
+def _verdict(engine: Engine, entity: _Entity, change: Change) -> CheckResult:
     natural_key = " || ' / ' || ".join(f"line.{name}" for name in entity.key)
     lines, posted = f"silver.{entity.name}", entity.posted
     held = f"(SELECT * FROM {entity.held} WHERE entity = '{entity.name}')"
@@ -145,7 +142,7 @@ def _verdict(engine: Engine, entity: _Entity, change: Change, zones: Sequence[st
         posted=f"{posted} AS posting", posted_amount=entity.posted_amount, held=f"{held} AS held_line",
         held_table=entity.held, also=entity.also,
     )  # fmt: skip
-    broken = engine.rows(compile_text(sql, zones=tuple(zones)))
+    broken = engine.rows(compile_text(sql, zones_defined=True))
     check = f"{entity.name}: silver = posted + held back, per source and business day"
     if not broken:
         return CheckResult(check, entity.posted, True)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from systock.data_warehouse.content_hash import canonical_columns
 from systock.data_warehouse.engine.base import QueryError
 from systock.data_warehouse.engine.duckdb import DuckDBEngine, connect
-from systock.data_warehouse.macros import MACROS, dim_key_of, fact_key_of, key_text
+from systock.data_warehouse.macros import MACROS, define_zones, dim_key_of, fact_key_of, key_text
 from systock.data_warehouse.portable_sql import DIALECTS, compile_text
 from systock.errors import DefinitionError
 from systock.load.copy_rows import CopiedColumn, copy_rows
@@ -42,9 +42,11 @@ class Engine:
 
         return psycopg.Error
 
-    def ask(self, portable: str, zones: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a query in portable SQL; QueryError where the engine refuses."""
-        sql = compile_text(portable, self.dialect, zones=tuple(zones))
+    def ask(self, portable: str, zones: tuple[str, ...] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query in portable SQL, for the zones in use if given; QueryError where the engine refuses."""
+        if zones is not None:
+            self.duckdb.execute(define_zones(zones))
+        sql = compile_text(portable, self.dialect, zones_defined=zones is not None)
         sql = sql.replace('"main"."given"', "given").replace("main.given", "given")
         if self.postgres is None:
             return self.duckdb.rows(sql)
@@ -93,7 +95,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return cast(Engine, request.getfixturevalue(request.param))
 
 
-def values(engine: Engine, expression: str, zones: tuple[str, ...] = (), **columns: pa.Array) -> list[Any]:
+def values(engine: Engine, expression: str, zones: tuple[str, ...] | None = None, **columns: pa.Array) -> list[Any]:
     """What a portable expression gives on the rows of Arrow columns, in their order."""
     count = len(next(iter(columns.values())))
     engine.give(pa.table({"row_no": pa.array(range(count)), **columns}))
@@ -275,12 +277,12 @@ CHANGES = [  # wall clocks around changes of the clocks
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("listed", [(), tuple(ZONES), ("Europe/Berlin",)])
+@pytest.mark.parametrize("listed", [None, (), tuple(ZONES), ("Europe/Berlin",)])
 @given(
     st.lists(st.tuples(st.one_of(instants, st.sampled_from(CHANGES)), st.sampled_from(ZONES)), min_size=1, max_size=60)
 )
 @example([(wall, zone) for wall in CHANGES for zone in ZONES])
-def test_zones_both_ways(engine: Engine, listed: tuple[str, ...], rows: list[tuple[datetime, str]]) -> None:
+def test_zones_both_ways(engine: Engine, listed: tuple[str, ...] | None, rows: list[tuple[datetime, str]]) -> None:
     zone = pa.array([zone for _, zone in rows])
     made = values(
         engine, "local_to_utc(t.a, t.z)", listed, a=pa.array([w for w, _ in rows], pa.timestamp("us")), z=zone
@@ -308,7 +310,7 @@ def test_ambiguous_and_skipped_hours(engine: Engine) -> None:
 def test_an_unknown_zone_is_null_and_stops_nothing(engine: Engine, zones: list[str | None]) -> None:
     zones = [engine.holds(zone) for zone in zones]
     wall = pa.array([datetime(2024, 1, 1)] * len(zones), pa.timestamp("us"))
-    for listed in ((), ("Europe/Berlin",)):
+    for listed in (None, (), ("Europe/Berlin",)):
         made = values(engine, "local_to_utc(t.a, t.z)", listed, a=wall, z=pa.array(zones, pa.string()))
         for zone, instant in zip(zones, made, strict=True):
             if zone in (None, "", " ", "Nowhere", "Europe/Berlin ", " UTC", "'", "%Z"):
