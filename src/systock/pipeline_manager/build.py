@@ -377,7 +377,7 @@ class Build:
         changes = None if is_new else refresh.changes
         built.checks = [
             *check_contracts(self.engine, refresh.stored, changes),
-            *reconcile(self.engine, changes),
+            *reconcile(self.engine, changes, zones_defined=True),
             *conserves_value(self.engine, changes),
             *books_are_whole(self.engine, changes),
         ]

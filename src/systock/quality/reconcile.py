@@ -118,16 +118,21 @@ ORDER BY source_name, business_date
 """
 
 
-def reconcile(engine: Engine, changes: Mapping[str, Change] | None) -> Iterator[CheckResult]:
-    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given."""
+def reconcile(
+    engine: Engine, changes: Mapping[str, Change] | None, *, zones_defined: bool = False
+) -> Iterator[CheckResult]:
+    """Compare silver's totals with gold's; only of the lines that a run brought, where `changes` is given.
+
+    zones_defined: see compile_sql.
+    """
     for entity in _ENTITIES:
         change = Change(everything=True) if changes is None else changes.get(f"silver.{entity.name}")
         if change is None:
             continue
-        yield _verdict(engine, entity, change)
+        yield _verdict(engine, entity, change, zones_defined)
 
 
-def _verdict(engine: Engine, entity: _Entity, change: Change) -> CheckResult:
+def _verdict(engine: Engine, entity: _Entity, change: Change, zones_defined: bool) -> CheckResult:
     natural_key = " || ' / ' || ".join(f"line.{name}" for name in entity.key)
     lines, posted = f"silver.{entity.name}", entity.posted
     held = f"(SELECT * FROM {entity.held} WHERE entity = '{entity.name}')"
@@ -142,7 +147,7 @@ def _verdict(engine: Engine, entity: _Entity, change: Change) -> CheckResult:
         posted=f"{posted} AS posting", posted_amount=entity.posted_amount, held=f"{held} AS held_line",
         held_table=entity.held, also=entity.also,
     )  # fmt: skip
-    broken = engine.rows(compile_text(sql, zones_defined=True))
+    broken = engine.rows(compile_text(sql, zones_defined=zones_defined))
     check = f"{entity.name}: silver = posted + held back, per source and business day"
     if not broken:
         return CheckResult(check, entity.posted, True)
