@@ -25,6 +25,8 @@ from systock.data_warehouse.table_file import ASKED_KINDS, KNOWN_COLUMNS, TableF
 
 #: The open end of every interval, as an SQL literal.
 FOREVER = "TIMESTAMPTZ '9999-12-31 00:00:00+00'"
+#: The row that stands for meta.capture where states are asked for many moments at once.
+MOMENT = "systock_moment"
 
 
 class Book:
@@ -82,7 +84,11 @@ class CompiledCheck:
 
 @dataclass(frozen=True)
 class CompiledTable:
-    """What a run needs to know of a table file; select is the engine's SQL, empty for contracts."""
+    """What a run needs to know of a table file; select is the engine's SQL, empty for contracts.
+
+    select_each: of a snapshot's state, the same for the moment in the row MOMENT, to be asked for many at once; empty if
+    it can only be asked for one after the other.
+    """
 
     schema: str
     name: str
@@ -96,6 +102,7 @@ class CompiledTable:
     reads: tuple[str, ...]
     select: str
     kept_since: str | None = None
+    select_each: str = ""
 
     @property
     def qualified(self) -> str:
@@ -119,8 +126,30 @@ def compile_table(table: TableFile, *, zones_defined: bool = False) -> dict[str,
             tuple(found.qualified for found in inputs(table)),
             compile_sql(table.select, zones_defined=zones_defined) if table.select is not None else "",
             table.kept_since,
+            _select_each(table.select) if table.refresh == "snapshot" and table.select is not None else "",
         )
     )  # fmt: skip
+
+
+#: What a state made for many moments at once is not trusted with: engines flatten such a query in ways of their own.
+_ONE_AFTER_THE_OTHER = (exp.Subquery, exp.Exists, exp.SetOperation, exp.Lateral, exp.Limit, exp.Fetch, exp.Offset)
+
+
+def _select_each(select: exp.Query) -> str:
+    """The engine's SQL of a snapshot's SELECT, its meta.capture the row MOMENT of an outer query; empty where that is not safe."""
+    select = select.copy()
+    with_ = select.args.get("with_")
+    if (
+        select.find(*_ONE_AFTER_THE_OTHER)
+        or (with_ is not None and with_.recursive)
+        or any(join.side == "FULL" for join in select.find_all(exp.Join))
+        or any(column.args.get("db") for column in select.find_all(exp.Column))
+    ):
+        return ""
+    for found in [table for table in select.find_all(exp.Table) if f"{table.db}.{table.name}" == "meta.capture"]:
+        asked = exp.select(*(exp.column(name, MOMENT) for name in ("as_of", "as_of_date", "ended_by_at")))
+        found.replace(asked.subquery(found.alias_or_name))
+    return compile_sql(select)
 
 
 def read_compiled(entry: Mapping[str, Any]) -> CompiledTable:

@@ -6,11 +6,12 @@ A file of `refresh: snapshot` names the state's columns and the SELECT that capt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from systock.data_warehouse.compiled import MOMENT
 from systock.data_warehouse.engine.base import Engine
 from systock.errors import IntegrityError
 from systock.sql_text import quoted
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The source under which snapshots land, and the raw table of the list of them.
 SNAPSHOT_SOURCE, TAKEN = "systock", "taken"
+#: Moments asked for at once: at most so many (which bits tell apart), of states of at most so many rows together.
+_MOST_MOMENTS, _ROWS_AT_ONCE = 60, 4_000_000
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,35 @@ def create_snapshot_sql(table: CompiledTable, types: Sequence[str]) -> list[str]
     ]
 
 
-def capture(
-    engine: Engine, table: CompiledTable, types: Sequence[str], asked: Asked, *, follows: bool = False
-) -> Capture:
-    """Capture a state from the warehouse that `engine` reads (read-only will do).
+def captures(
+    engine: Engine, table: CompiledTable, types: Sequence[str], asked: Sequence[Asked]
+) -> Iterator[Capture]:
+    """Capture a kind's state as of one moment after the other from the warehouse that `engine` reads (read-only will do).
 
-    follows: the previous snapshot is not that of the warehouse, but the one captured before by the same engine.
+    The first is stored against the warehouse's last snapshot of the kind, each other one against the one before it. So many
+    moments as their states allow are asked for at once: one scan of what they are made from answers for all of them.
     """
-    engine.execute(f"""CREATE OR REPLACE TEMP TABLE capture AS SELECT TIMESTAMPTZ '{asked.as_of.isoformat()}' AS as_of,
-        DATE '{asked.as_of_date}' AS as_of_date, TIMESTAMPTZ '{asked.ended_by_at.isoformat()}' AS ended_by_at""")
-    return _changes(engine, table, types, table.select.replace("meta.capture", "temp.capture"), follows=follows)
+    done, at_once = 0, 1
+    while done < len(asked):
+        some = asked[done : done + at_once]
+        found = _changes(engine, table, types, _states(engine, table, some), len(some), follows=done > 0)
+        yield from found
+        done += len(some)
+        if table.select_each:
+            at_once = max(1, min(_MOST_MOMENTS, _ROWS_AT_ONCE // max(1, found[-1].row_count)))
+
+
+def _states(engine: Engine, table: CompiledTable, asked: Sequence[Asked]) -> str:
+    """A query of the states as of some moments, numbered from 1 in capture_no."""
+    moments = ", ".join(
+        f"({number}, TIMESTAMPTZ '{one.as_of.isoformat()}', DATE '{one.as_of_date}', TIMESTAMPTZ '{one.ended_by_at.isoformat()}')"
+        for number, one in enumerate(asked, 1)
+    )
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE capture AS
+        SELECT * FROM (VALUES {moments}) AS moment (capture_no, as_of, as_of_date, ended_by_at)""")
+    if len(asked) == 1:
+        return f"SELECT 1 AS capture_no, state.* FROM ({table.select.replace('meta.capture', 'temp.capture')}) AS state"
+    return f"SELECT {MOMENT}.capture_no, state.* FROM temp.capture AS {MOMENT}, LATERAL ({table.select_each}) AS state"
 
 
 def captured_elsewhere(
@@ -82,8 +104,9 @@ def captured_elsewhere(
 ) -> Capture:
     """The same of a whole state that was captured elsewhere: its rows as text, in these columns.
 
-    A column that the table did not have when the state was captured gets its DEFAULT. follows: see capture. Raises
-    IntegrityError when there are not row_count rows, QueryError when they are not of the table's types.
+    A column that the table did not have when the state was captured gets its DEFAULT. follows: the previous snapshot is not
+    that of the warehouse, but the one captured before by the same engine. Raises IntegrityError when there are not
+    row_count rows, QueryError when they are not of the table's types.
     """
     texts = ", ".join(f"{quoted(name)} VARCHAR" for name in columns)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE captured_state ({texts})")
@@ -94,37 +117,68 @@ def captured_elsewhere(
         raise IntegrityError(f"it has {there} rows, and had {row_count} when it was captured")
     values = (quoted(c.name) if c.name in columns else c.default_sql or "NULL" for c in table.columns)
     state = ", ".join(f"{value} AS {quoted(c.name)}" for value, c in zip(values, table.columns, strict=True))
-    return _changes(engine, table, types, f"SELECT {state} FROM temp.captured_state", follows=follows)
+    states = f"SELECT 1 AS capture_no, {state} FROM temp.captured_state"
+    [captured] = _changes(engine, table, types, states, 1, follows=follows)
+    return captured
 
 
-def _changes(engine: Engine, table: CompiledTable, types: Sequence[str], state: str, *, follows: bool) -> Capture:
-    """What a state (a query of its rows) changes against the previous snapshot of its kind."""
+def _changes(
+    engine: Engine, table: CompiledTable, types: Sequence[str], states: str, count: int, *, follows: bool
+) -> list[Capture]:
+    """What states (a query of their rows, by capture_no from 1 to count) change, each against the one before it.
+
+    Most rows are the same in most states. Each is held once, with a bit for every state that has it; bit 0 is the snapshot before.
+    """
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
     key = ", ".join(f'"{name}"' for name in table.primary_key)
     typed = ", ".join(
         f'CAST("{c.name}" AS {type_}) AS "{c.name}"' for c, type_ in zip(table.columns, types, strict=True)
     )
-    before = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
-    previous = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {before}"
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE state_before AS SELECT {columns} FROM {previous}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE {table.name}__now AS SELECT {typed} FROM ({state})")
+    last = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
+    before = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {last}"
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__held AS
+        SELECT {columns}, bit_or(CAST(1 AS UBIGINT) << capture_no) AS held
+        FROM (SELECT 0 AS capture_no, {columns} FROM {before} UNION ALL SELECT capture_no, {typed} FROM ({states}))
+        GROUP BY {columns}""")
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__now AS
+        SELECT {columns} FROM {table.name}__held WHERE (held >> {count}) & 1 = 1""")
     changes = engine.arrow(f"""
-        SELECT FALSE AS is_removed, * FROM (SELECT * FROM {table.name}__now EXCEPT SELECT * FROM state_before)
+        WITH row_held AS (SELECT *, bit_or(held) OVER (PARTITION BY {key}) AS key_held FROM {table.name}__held),
+        moment AS (SELECT capture_no FROM range(1, {count + 1}) AS numbers (capture_no))
+        SELECT moment.capture_no, FALSE AS is_removed, {columns} FROM row_held
+        JOIN moment ON (held >> moment.capture_no) & 1 = 1 AND (held >> (moment.capture_no - 1)) & 1 = 0
         UNION ALL
-        SELECT TRUE AS is_removed, * FROM state_before WHERE ({key}) NOT IN (SELECT ({key}) FROM {table.name}__now)
+        SELECT moment.capture_no, TRUE AS is_removed, {columns} FROM row_held
+        JOIN moment ON (held >> (moment.capture_no - 1)) & 1 = 1 AND (key_held >> moment.capture_no) & 1 = 0
         ORDER BY ALL""")
-    [(rows,)] = engine.rows(f"SELECT count(*) FROM {table.name}__now")
-    return Capture(changes, int(rows))
+    sums = ", ".join(f"coalesce(sum((held >> {number}) & 1), 0)" for number in range(1, count + 1))
+    [row_counts] = engine.rows(f"SELECT {sums} FROM {table.name}__held")
+    return [
+        Capture(part, int(rows)) for part, rows in zip(_by_number(changes, count), row_counts, strict=True)
+    ]
 
 
-def land_sql(table: CompiledTable, types: Sequence[str], lines: str, landed: Collection[str], snapshot_no: int) -> str:
+def _by_number(changes: pa.Table, count: int) -> Iterator[pa.Table]:
+    """Rows in the order of their first column, a number from 1 to count: those of each number, without it."""
+    import pyarrow.compute as pc
+
+    found = pc.value_counts(changes.column(0))
+    lengths = {one["values"]: one["counts"] for one in found.to_pylist()}
+    rows, start = changes.drop_columns(changes.column_names[0]), 0
+    for number in range(1, count + 1):
+        yield rows.slice(start, lengths.get(number, 0))
+        start += lengths.get(number, 0)
+
+
+def land_sql(table: CompiledTable, types: Sequence[str], lines: str, landed: Collection[str]) -> str:
     """The statement that takes landed changes (a relation of text columns, those `landed`) into the table of changes.
 
     A column that the table did not have when the snapshot was taken gets its DEFAULT.
     """
     values = [f'l."{c.name}"' if c.name in landed else c.default_sql or "NULL" for c in table.columns]
     typed = ", ".join(f"CAST({value} AS {type_})" for value, type_ in zip(values, types, strict=True))
-    return f"INSERT INTO {table.qualified}__changes SELECT {snapshot_no}, CAST(l.is_removed AS BOOLEAN), {typed} FROM {lines} AS l"
+    return f"""INSERT INTO {table.qualified}__changes SELECT b.commit_no, CAST(l.is_removed AS BOOLEAN), {typed}
+        FROM {lines} AS l JOIN meta.batch AS b ON b.batch_no = l._batch_no"""
 
 
 def difference_sql(table: CompiledTable, before: int, after: int) -> str:

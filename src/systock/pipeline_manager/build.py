@@ -219,17 +219,20 @@ class Build:
         if any(batch.repeat_of for batch in batches):
             parts = {batch.no: batch.part for batch in self.log.batches(source=SNAPSHOT_SOURCE)}
             batches = [replace(batch, part=batch.part or parts.get(batch.repeat_of or 0)) for batch in batches]
+        alike: dict[tuple[str, tuple[str, ...]], list[Batch]] = {}
         for batch in batches:
-            if not batch.part:
-                continue
-            line_view(self.engine, "snapshot_line", self.bronze, [batch], [])
-            if batch.table in kinds:
-                kind = kinds[batch.table]
+            if batch.part:
+                alike.setdefault((batch.table, batch.columns), []).append(batch)
+        for (table, columns), some in alike.items():
+            line_view(self.engine, "snapshot_line", self.bronze, some, [])
+            if table in kinds:
+                kind = kinds[table]
                 types = self.engine.column_types(kind)  # type: ignore[arg-type]
-                self.engine.execute(land_sql(kind, types, "snapshot_line", batch.columns, batch.commit_no))
+                self.engine.execute(land_sql(kind, types, "snapshot_line", columns))
             else:
-                self.engine.execute(f"""INSERT INTO snapshot.taken SELECT {batch.commit_no}, kind, CAST(as_of AS TIMESTAMPTZ),
-                    CAST(l.taken_from_known_at AS TIMESTAMPTZ), CAST(is_derived AS BOOLEAN), CAST(row_count AS BIGINT), CAST(changes AS BIGINT) FROM snapshot_line AS l""")
+                self.engine.execute("""INSERT INTO snapshot.taken SELECT b.commit_no, kind, CAST(as_of AS TIMESTAMPTZ),
+                    CAST(l.taken_from_known_at AS TIMESTAMPTZ), CAST(is_derived AS BOOLEAN), CAST(row_count AS BIGINT), CAST(changes AS BIGINT)
+                    FROM snapshot_line AS l JOIN meta.batch AS b ON b.batch_no = l._batch_no""")
 
     def _silver(self, commits: Sequence[Commit], batches: Sequence[Batch], done: int) -> set[str]:
         """Conform what landed; the entities that it may have changed."""

@@ -6,17 +6,16 @@ microsecond, and not by the clock: files of an archive that land afterwards keep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from systock.data_warehouse.engine.duckdb import connect
-from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, TAKEN, Asked, capture
+from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, TAKEN, Asked, captures
 from systock.errors import SystockError, TargetError, UsageError
-from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_rows
+from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_commits
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.land_captures import (
     BEFORE_ALL,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from systock.config import ProjectSettings
     from systock.data_warehouse.compiled import CompiledTable
     from systock.data_warehouse.engine.base import Engine
+    from systock.data_warehouse.snapshots import Capture
     from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
     from systock.pipeline_manager.build import Progress
     from systock.pipeline_manager.state import Published
@@ -85,7 +85,7 @@ def days_kept(log: LandingLog) -> set[date]:
 def _take(
     place: Workplace, kinds: list[str] | None, moments: Sequence[Moment], progress: Progress, command: str
 ) -> list[dict[str, Any]]:
-    """Capture and land one moment after the other, each against the one before; then take them in and publish once."""
+    """Capture and land the moments in their order, each against the one before; then take them in and publish once."""
     definitions = Definitions(place.project_dir, place.settings)
     with project_lock(place.state_dir, command), closing(State(place.state_dir)) as state:
         log, published = place.log(), state.published()
@@ -97,18 +97,7 @@ def _take(
             )
         published = _bring_up(place, state, log, definitions, progress) or published
         tables = [table for table in definitions.snapshot_tables if kinds is None or table.name in kinds]
-        progress.stage("capture", len(moments) * len(tables))
-        taken = []
-        with connect(place.warehouse, read_only=True) as engine:
-            for number, moment in enumerate(moments):
-                facts, deliveries = [], []
-                for table in tables:
-                    fact, rows = _captured(engine, table, moment, published.known_at, follows=number > 0)
-                    facts.append(fact)
-                    deliveries += rows
-                    progress.advance(1, table.name)
-                snapshot_no = store_rows(log, deliveries, known_at=known_of(published))[0].commit_no
-                taken += [{"snapshot_no": snapshot_no, **fact} for fact in facts]
+        taken = _land(place, log, tables, moments, published, progress)
         build_and_publish(place, state, log, definitions, progress)
         try:
             publish_target(place, definitions, progress)
@@ -157,22 +146,64 @@ def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--
     return instant, (instant.astimezone(zone) - cutover).date()
 
 
-def _captured(
-    engine: Engine, table: CompiledTable, moment: Moment, known_at: str | None, *, follows: bool
-) -> tuple[dict[str, Any], list[Rows]]:
-    """What was captured of one kind, and the rows to land: its line in the list of snapshots, and its changes."""
-    now = datetime.now(UTC)
+def _land(
+    place: Workplace,
+    log: LandingLog,
+    tables: Sequence[CompiledTable],
+    moments: Sequence[Moment],
+    published: Published,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Land each moment's states as a commit of their own, in the order of the moments; the lines in the list of snapshots.
+
+    They land some at a time. What a crash leaves are whole commits, of the first moments.
+    """
+    known_at, now = published.known_at, datetime.now(UTC)
     known = datetime.fromisoformat(known_at) if known_at else None
-    # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
-    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or BEFORE_ALL, now))
-    types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
-    captured = capture(engine, table, types, Asked(moment.instant, moment.day, ended_by), follows=follows)
+    asked = [
+        # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
+        Asked(
+            moment.instant, moment.day, max(moment.instant + timedelta(microseconds=1), min(known or BEFORE_ALL, now))
+        )
+        for moment in moments
+    ]
+    facts: list[list[dict[str, Any]]] = []
+
+    def commits(engine: Engine) -> Iterator[list[Rows]]:
+        states = []
+        for table in tables:
+            types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
+            states.append(captures(engine, table, types, asked))
+        for moment in moments:
+            facts.append([])
+            deliveries: list[Rows] = []
+            for table, state in zip(tables, states, strict=True):
+                captured = next(state)
+                fact = _fact(table.name, moment, known, captured)
+                facts[-1].append(fact)
+                position = f"{table.name} as of {moment.instant.isoformat()} known at {known_at or 'the beginning'}"
+                if moment.is_close:
+                    position = f"{table.name}{_CLOSE}{moment.day}"
+                deliveries += rows_to_land(
+                    table.name, moment.instant, known_at, fact["is_derived"], captured, position, now
+                )
+                progress.advance(1, table.name)
+            yield deliveries
+
+    progress.stage("capture", len(moments) * len(tables))
+    with place.connect(place.warehouse, read_only=True) as engine:
+        landed = store_commits(log, commits(engine), known_at=known_of(published))
+    return [
+        {"snapshot_no": batches[0].commit_no, **fact}
+        for batches, lines in zip(landed, facts, strict=True)
+        for fact in lines
+    ]
+
+
+def _fact(kind: str, moment: Moment, known: datetime | None, captured: Capture) -> dict[str, Any]:
+    """A snapshot's line in the list of them, but for its number."""
     derived = is_derived(moment.day, known) if moment.is_derived is None else moment.is_derived
-    fact = {
-        "kind": table.name, "as_of": moment.instant, "known_at": known, "is_derived": derived,
+    return {
+        "kind": kind, "as_of": moment.instant, "known_at": known, "is_derived": derived,
         "row_count": captured.row_count, "changes": captured.changes.num_rows,
     }  # fmt: skip
-    position = f"{table.name} as of {moment.instant.isoformat()} known at {known_at or 'the beginning'}"
-    if moment.is_close:
-        position = f"{table.name}{_CLOSE}{moment.day}"
-    return fact, rows_to_land(table.name, moment.instant, known_at, derived, captured, position, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -340,26 +340,44 @@ def store_rows(
     known_at: the instant they became known, or right after the last commit where that is later; None = the clock.
     Values are stored as text, in the canonical form that Parquet files are read in; an Arrow string is kept as it is.
     """
+    [batches] = store_commits(log, [deliveries], known_at=known_at, now=now)
+    return batches
+
+
+def store_commits(
+    log: LandingLog,
+    commits: Iterable[Sequence[Rows]],
+    *,
+    known_at: datetime | None = None,
+    now: datetime | None = None,
+) -> list[list[Batch]]:
+    """Land rows as one commit after the other, as store_rows does each; they are made and written some at a time.
+
+    Whatever stops this, a commit is landed whole or not at all, and none without those before it. Commits that are written
+    together share the parts of their tables.
+    """
     from systock.extract.read_arrow import TableReader
 
-    stage = Stage(log, lambda: now or datetime.now(UTC))
+    stage = Stage(log, lambda: now or datetime.now(UTC), shares_parts=True)
     stage.recover()
-    batch_ids = []
+    batch_ids: list[list[str]] = []
     with stage.cleaned_up():
-        for delivery in deliveries:
-            extraction = Extraction(
-                source=delivery.source,
-                table=delivery.table,
-                mode=delivery.mode,
-                path=delivery.position,
-                position=delivery.position,
-                extracted_at=delivery.extracted_at,
-                reader=TableReader(delivery.rows),
-            )
-            stage.add(extraction)
-            batch_ids.append(extraction.batch_id)
-            if delivery.cursor is not None:
-                stage.moved(delivery.source, delivery.table, delivery.cursor)
-        stage.close_commit(known_at)
+        for deliveries in commits:
+            batch_ids.append([])
+            for delivery in deliveries:
+                extraction = Extraction(
+                    source=delivery.source,
+                    table=delivery.table,
+                    mode=delivery.mode,
+                    path=delivery.position,
+                    position=delivery.position,
+                    extracted_at=delivery.extracted_at,
+                    reader=TableReader(delivery.rows),
+                )
+                stage.add(extraction)
+                batch_ids[-1].append(extraction.batch_id)
+                if delivery.cursor is not None:
+                    stage.moved(delivery.source, delivery.table, delivery.cursor)
+            stage.close_commit(known_at)
         stage.write()
-    return [batch for batch in map(log.batch_of_id, batch_ids) if batch is not None]
+    return [[batch for batch in map(log.batch_of_id, ids) if batch is not None] for ids in batch_ids]

@@ -91,10 +91,14 @@ class Aside:
 
 
 class Stage:
-    """Gathers commits on top of a log. Nothing is visible before write(), and then whole commits are."""
+    """Gathers commits on top of a log. Nothing is visible before write(), and then whole commits are.
 
-    def __init__(self, log: LandingLog, clock: Callable[[], datetime]) -> None:
-        self._log, self._clock = log, clock
+    shares_parts: small batches of a table lie in one part also where they are of several commits that are written together.
+    That is for many commits with little in each that are mostly read together; a reader of one reads past the others.
+    """
+
+    def __init__(self, log: LandingLog, clock: Callable[[], datetime], *, shares_parts: bool = False) -> None:
+        self._log, self._clock, self._shares_parts = log, clock, shares_parts
         self._bronze = log.path.parent
         self.aside = self._bronze / "tmp"
         last = log.last_commit()
@@ -257,9 +261,10 @@ class Stage:
         return PartWriter(self.aside / f"{uuid.uuid4().hex}.parquet", columns)
 
     def _make_room(self, key: tuple[str, str, tuple[str, ...]]) -> None:
-        """Finish the open parts of other tables, and the one unused for longest when there are many."""
-        for other in [other for other in self._open if other[:2] != key[:2]]:
-            self._open.pop(other)[1].finish()
+        """Finish the one unused for longest when there are many open parts, and those of other tables unless parts are shared."""
+        if not self._shares_parts:
+            for other in [other for other in self._open if other[:2] != key[:2]]:
+                self._open.pop(other)[1].finish()
         if len(self._open) >= MAX_OPEN_PARTS:
             self._open.pop(next(iter(self._open)))[1].finish()
 
@@ -308,9 +313,8 @@ class Stage:
         draft = self._draft
         if not draft.batches:
             return
-        for _, part in self._open.values():
-            part.finish()
-        self._open.clear()
+        if not self._shares_parts:
+            self._finish_parts()
         instant = to_microseconds(known_at or self._clock())
         draft.known_at = instant if self._last_known_at is None else max(instant, self._last_known_at + 1)
         self._last_known_at = draft.known_at
@@ -320,6 +324,11 @@ class Stage:
             self.write()
 
     # writing
+
+    def _finish_parts(self) -> None:
+        for _, part in self._open.values():
+            part.finish()
+        self._open.clear()
 
     @contextmanager
     def cleaned_up(self) -> Iterator[None]:
@@ -352,6 +361,7 @@ class Stage:
         """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
         if not (self._closed or self._files or self._cursors or self._gone):
             return
+        self._finish_parts()
         targets = {name: part.path for draft in self._closed for name, part in draft.parts.items()}
         with storage_errors(self._bronze):
             make_folder(self._bronze)

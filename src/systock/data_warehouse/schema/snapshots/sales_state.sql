@@ -16,8 +16,24 @@ CREATE TABLE snapshot.sales_state (
     PRIMARY KEY (location_durable_key, business_date)
 );
 
--- At one instant days end at some places and go on at others, by their zones and cutovers valid then.
-WITH place AS (
+WITH day AS (
+    SELECT
+        line.location_durable_key,
+        line.business_date,
+        MIN(line.location_id) AS location_id,
+        COUNT(*) AS line_count,
+        COUNT(DISTINCT line.sale_key) AS transaction_count,
+        SUM(line.quantity_units) AS net_units,
+        SUM(line.reporting_gross_amount) AS gross_amount,
+        SUM(line.reporting_discount_amount) AS discount_amount,
+        SUM(line.reporting_net_amount) AS net_amount,
+        SUM(line.reporting_tax_amount) AS tax_amount
+    FROM gold.fact_sale_line AS line
+    WHERE line.is_counted
+    GROUP BY line.location_durable_key, line.business_date
+),
+
+place AS (
     SELECT
         location.location_durable_key,
         business_date(
@@ -31,24 +47,23 @@ WITH place AS (
 )
 
 SELECT
-    line.location_durable_key,
-    MIN(line.location_id) AS location_id,
-    line.business_date,
-    COUNT(*) AS line_count,
-    COUNT(DISTINCT line.sale_key) AS transaction_count,
-    CAST(SUM(line.quantity_units) AS numeric(18, 3)) AS net_units,
-    CAST(SUM(line.reporting_gross_amount) AS numeric(18, 4)) AS gross_amount,
-    CAST(SUM(line.reporting_discount_amount) AS numeric(18, 4)) AS discount_amount,
-    CAST(SUM(line.reporting_net_amount) AS numeric(18, 4)) AS net_amount,
-    CAST(SUM(line.reporting_tax_amount) AS numeric(18, 4)) AS tax_amount,
-    line.business_date < MIN(COALESCE(
+    day.location_durable_key,
+    day.location_id,
+    day.business_date,
+    day.line_count,
+    day.transaction_count,
+    CAST(day.net_units AS numeric(18, 3)) AS net_units,
+    CAST(day.gross_amount AS numeric(18, 4)) AS gross_amount,
+    CAST(day.discount_amount AS numeric(18, 4)) AS discount_amount,
+    CAST(day.net_amount AS numeric(18, 4)) AS net_amount,
+    CAST(day.tax_amount AS numeric(18, 4)) AS tax_amount,
+    day.business_date < COALESCE(
         place.business_date,
         business_date(capture.ended_by_at, project.timezone, project.business_day_cutover)
-    )) AS is_day_over
-FROM gold.fact_sale_line AS line
+    ) AS is_day_over
+FROM day
 CROSS JOIN meta.capture AS capture
 CROSS JOIN meta.project AS project
 LEFT JOIN place
-    ON place.location_durable_key = line.location_durable_key
-WHERE line.is_counted AND line.business_date <= capture.as_of_date
-GROUP BY line.location_durable_key, line.business_date;
+    ON place.location_durable_key = day.location_durable_key
+WHERE day.business_date <= capture.as_of_date;
