@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: The source under which snapshots land, and the raw table of the list of them.
 SNAPSHOT_SOURCE, TAKEN = "systock", "taken"
 #: Moments asked for at once: at most so many (which bits tell apart), of states of at most so many rows together.
-_MOST_MOMENTS, _ROWS_AT_ONCE = 60, 4_000_000
+_MOST_MOMENTS, _ROWS_AT_ONCE = 120, 5_000_000
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ def create_snapshot_sql(table: CompiledTable, types: Sequence[str]) -> list[str]
     ]
 
 
-def captures(
-    engine: Engine, table: CompiledTable, types: Sequence[str], asked: Sequence[Asked]
-) -> Iterator[Capture]:
+def captures(engine: Engine, table: CompiledTable, types: Sequence[str], asked: Sequence[Asked]) -> Iterator[Capture]:
     """Capture a kind's state as of one moment after the other from the warehouse that `engine` reads (read-only will do).
 
     The first is stored against the warehouse's last snapshot of the kind, each other one against the one before it. So many
     moments as their states allow are asked for at once: one scan of what they are made from answers for all of them.
     """
+    # Few moments against many intervals are found by looking at each: what is usual above 5 rows sorts all intervals first.
+    engine.execute(f"SET nested_loop_join_threshold = {_MOST_MOMENTS + 1}")
     done, at_once = 0, 1
     while done < len(asked):
         some = asked[done : done + at_once]
@@ -136,26 +136,37 @@ def _changes(
     )
     last = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
     before = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {last}"
+    held = f"temp.{table.name}__held"
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__held AS
-        SELECT {columns}, bit_or(CAST(1 AS UBIGINT) << capture_no) AS held
+        SELECT {columns}, bit_or(CAST(1 AS HUGEINT) << capture_no) AS held
         FROM (SELECT 0 AS capture_no, {columns} FROM {before} UNION ALL SELECT capture_no, {typed} FROM ({states}))
         GROUP BY {columns}""")
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__now AS
-        SELECT {columns} FROM {table.name}__held WHERE (held >> {count}) & 1 = 1""")
+        SELECT {columns} FROM {held} WHERE (held >> {count}) & 1 = 1""")
+    # Of the bits there are few patterns, so that what they say is worked out for each of them and not for each row.
+    engine.execute(f"""CREATE OR REPLACE TEMP TABLE pattern AS
+        SELECT *, (held >> capture_no) & 1 = 1 AS is_held, (held >> (capture_no - 1)) & 1 = 1 AS was_held
+        FROM (SELECT held, count(*) AS row_count FROM {held} GROUP BY held)
+        CROSS JOIN range(1, {count + 1}) AS moment (capture_no)""")
     changes = engine.arrow(f"""
-        WITH row_held AS (SELECT *, bit_or(held) OVER (PARTITION BY {key}) AS key_held FROM {table.name}__held),
-        moment AS (SELECT capture_no FROM range(1, {count + 1}) AS numbers (capture_no))
-        SELECT moment.capture_no, FALSE AS is_removed, {columns} FROM row_held
-        JOIN moment ON (held >> moment.capture_no) & 1 = 1 AND (held >> (moment.capture_no - 1)) & 1 = 0
+        WITH key_held AS (
+            SELECT {key}, bit_or(held) AS all_held FROM {held} GROUP BY {key}
+            HAVING bit_or(held) <> (CAST(1 AS HUGEINT) << {count + 1}) - 1
+        )
+        SELECT pattern.capture_no, FALSE AS is_removed, {columns}
+        FROM {held} AS state JOIN temp.pattern AS pattern ON pattern.held = state.held AND pattern.is_held AND NOT pattern.was_held
         UNION ALL
-        SELECT moment.capture_no, TRUE AS is_removed, {columns} FROM row_held
-        JOIN moment ON (held >> (moment.capture_no - 1)) & 1 = 1 AND (key_held >> moment.capture_no) & 1 = 0
+        SELECT pattern.capture_no, TRUE AS is_removed, {columns}
+        FROM {held} AS state JOIN temp.pattern AS pattern ON pattern.held = state.held AND pattern.was_held
+        JOIN key_held USING ({key})
+        WHERE (key_held.all_held >> pattern.capture_no) & 1 = 0
         ORDER BY ALL""")
-    sums = ", ".join(f"coalesce(sum((held >> {number}) & 1), 0)" for number in range(1, count + 1))
-    [row_counts] = engine.rows(f"SELECT {sums} FROM {table.name}__held")
-    return [
-        Capture(part, int(rows)) for part, rows in zip(_by_number(changes, count), row_counts, strict=True)
-    ]
+    row_counts: dict[int, int] = dict(
+        engine.rows(
+            "SELECT capture_no, CAST(sum(row_count) AS BIGINT) FROM temp.pattern WHERE is_held GROUP BY capture_no"
+        )
+    )
+    return [Capture(part, row_counts.get(number, 0)) for number, part in enumerate(_by_number(changes, count), 1)]
 
 
 def _by_number(changes: pa.Table, count: int) -> Iterator[pa.Table]:
