@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -15,7 +16,7 @@ import pytest
 
 from systock.errors import BusyError, StorageError
 from systock.etl_pipeline.bronze_layer import landing_log, stage_commit
-from systock.etl_pipeline.bronze_layer.land_batches import Rows, open_log, store_rows
+from systock.etl_pipeline.bronze_layer.land_batches import Rows, open_log, store_commits, store_rows
 from systock.etl_pipeline.bronze_layer.landing_log import Commit
 
 from .project import NOW, Project, settings
@@ -538,3 +539,33 @@ def test_rows_of_several_tables_share_a_commit_and_may_state_when_they_became_kn
     batches = store_rows(log, rows, known_at=hour(3), now=NOW)
     assert [(batch.commit_no, batch.known_at) for batch in batches] == [(1, hour(3)), (1, hour(3))]
     assert log.commits() == [Commit(1, hour(3))]
+
+
+def test_many_commits_land_in_their_order_and_share_a_part(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    tables = [pa.table({"id": list(range(number + 1))}) for number in range(4)]
+    commits = [[snapshot(str(number), table)] for number, table in enumerate([*tables, tables[1]])]
+    landed = store_commits(log, commits, known_at=hour(3), now=NOW)
+    assert log.commits() == [Commit(number + 1, hour(3) + number * MICROSECOND) for number in range(5)]
+    assert [[(batch.no, batch.commit_no, batch.repeat_of) for batch in batches] for batches in landed] == [
+        [(1, 1, None)], [(2, 2, None)], [(3, 3, None)], [(4, 4, None)], [(5, 5, 2)],
+    ]  # fmt: skip
+    assert len({batches[0].part for batches in landed[:4]}) == 1 and landed[4][0].part is None
+    project = Project(tmp_path)
+    assert [project.rows(batches[0]) for batches in landed[:2]] == [[(1, None, "0")], [(1, None, "0"), (2, None, "1")]]
+    assert store_commits(log, commits, known_at=hour(4), now=NOW) == landed, "a retry lands nothing"
+
+
+def test_what_stops_among_many_commits_leaves_those_that_were_written(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+
+    def commits() -> Iterator[list[Rows]]:
+        for number in range(5):
+            yield [snapshot(str(number), pa.table({"id": [number]}))]
+        raise ZeroDivisionError
+
+    with patch.object(stage_commit, "MAX_STAGED_COMMITS", 2), pytest.raises(ZeroDivisionError):
+        store_commits(log, commits(), now=NOW)
+    assert [batch.position for batch in log.batches()] == ["0", "1", "2", "3"]
+    found = {str(path.relative_to(log.path.parent)) for path in log.path.parent.rglob("*.parquet")}
+    assert found == log.parts() and len(found) == 2
