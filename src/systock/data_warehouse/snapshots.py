@@ -80,16 +80,16 @@ def captures(engine: Engine, table: CompiledTable, types: Sequence[str], asked: 
 
 
 def _states(engine: Engine, table: CompiledTable, asked: Sequence[Asked]) -> str:
-    """A query of the states as of some moments, numbered from 1 in capture_no."""
+    """A query of the states as of some moments, numbered from 1 in _no."""
     moments = ", ".join(
         f"({number}, TIMESTAMPTZ '{one.as_of.isoformat()}', DATE '{one.as_of_date}', TIMESTAMPTZ '{one.ended_by_at.isoformat()}')"
         for number, one in enumerate(asked, 1)
     )
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE capture AS
-        SELECT * FROM (VALUES {moments}) AS moment (capture_no, as_of, as_of_date, ended_by_at)""")
+        SELECT * FROM (VALUES {moments}) AS moment (_no, as_of, as_of_date, ended_by_at)""")
     if len(asked) == 1:
-        return f"SELECT 1 AS capture_no, state.* FROM ({table.select.replace('meta.capture', 'temp.capture')}) AS state"
-    return f"SELECT {MOMENT}.capture_no, state.* FROM temp.capture AS {MOMENT}, LATERAL ({table.select_each}) AS state"
+        return f"SELECT 1 AS _no, state.* FROM ({table.select.replace('meta.capture', 'temp.capture')}) AS state"
+    return f"SELECT {MOMENT}._no, state.* FROM temp.capture AS {MOMENT}, LATERAL ({table.select_each}) AS state"
 
 
 def captured_elsewhere(
@@ -117,7 +117,7 @@ def captured_elsewhere(
         raise IntegrityError(f"it has {there} rows, and had {row_count} when it was captured")
     values = (quoted(c.name) if c.name in columns else c.default_sql or "NULL" for c in table.columns)
     state = ", ".join(f"{value} AS {quoted(c.name)}" for value, c in zip(values, table.columns, strict=True))
-    states = f"SELECT 1 AS capture_no, {state} FROM temp.captured_state"
+    states = f"SELECT 1 AS _no, {state} FROM temp.captured_state"
     [captured] = _changes(engine, table, types, states, 1, follows=follows)
     return captured
 
@@ -125,7 +125,7 @@ def captured_elsewhere(
 def _changes(
     engine: Engine, table: CompiledTable, types: Sequence[str], states: str, count: int, *, follows: bool
 ) -> list[Capture]:
-    """What states (a query of their rows, by capture_no from 1 to count) change, each against the one before it.
+    """What states (a query of their rows, by _no from 1 to count) change, each against the one before it.
 
     Most rows are the same in most states. Each is held once, with a bit for every state that has it; bit 0 is the snapshot before.
     """
@@ -136,35 +136,32 @@ def _changes(
     )
     last = f"(SELECT max(snapshot_no) FROM snapshot.taken WHERE kind = '{table.name}')"
     before = f"temp.{table.name}__now" if follows else f"{table.qualified} WHERE snapshot_no = {last}"
+    # A file may name its columns as it likes: what is added to them here begins with an underscore.
     held = f"temp.{table.name}__held"
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__held AS
-        SELECT {columns}, bit_or(CAST(1 AS HUGEINT) << capture_no) AS held
-        FROM (SELECT 0 AS capture_no, {columns} FROM {before} UNION ALL SELECT capture_no, {typed} FROM ({states}))
+        SELECT {columns}, bit_or(CAST(1 AS HUGEINT) << _no) AS _held
+        FROM (SELECT 0 AS _no, {columns} FROM {before} UNION ALL SELECT _no, {typed} FROM ({states}))
         GROUP BY {columns}""")
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE {table.name}__now AS
-        SELECT {columns} FROM {held} WHERE (held >> {count}) & 1 = 1""")
+        SELECT {columns} FROM {held} WHERE (_held >> {count}) & 1 = 1""")
     # Of the bits there are few patterns, so that what they say is worked out for each of them and not for each row.
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE pattern AS
-        SELECT *, (held >> capture_no) & 1 = 1 AS is_held, (held >> (capture_no - 1)) & 1 = 1 AS was_held
-        FROM (SELECT held, count(*) AS row_count FROM {held} GROUP BY held)
-        CROSS JOIN range(1, {count + 1}) AS moment (capture_no)""")
+        SELECT *, (_held >> _no) & 1 = 1 AS _is_held, (_held >> (_no - 1)) & 1 = 1 AS _was_held
+        FROM (SELECT _held, count(*) AS _rows FROM {held} GROUP BY _held) CROSS JOIN range(1, {count + 1}) AS moment (_no)""")
     changes = engine.arrow(f"""
         WITH key_held AS (
-            SELECT {key}, bit_or(held) AS all_held FROM {held} GROUP BY {key}
-            HAVING bit_or(held) <> (CAST(1 AS HUGEINT) << {count + 1}) - 1
+            SELECT {key}, bit_or(_held) AS _key_held FROM {held} GROUP BY {key}
+            HAVING bit_or(_held) <> (CAST(1 AS HUGEINT) << {count + 1}) - 1
         )
-        SELECT pattern.capture_no, FALSE AS is_removed, {columns}
-        FROM {held} AS state JOIN temp.pattern AS pattern ON pattern.held = state.held AND pattern.is_held AND NOT pattern.was_held
+        SELECT _no, FALSE AS is_removed, {columns}
+        FROM {held} JOIN temp.pattern USING (_held) WHERE _is_held AND NOT _was_held
         UNION ALL
-        SELECT pattern.capture_no, TRUE AS is_removed, {columns}
-        FROM {held} AS state JOIN temp.pattern AS pattern ON pattern.held = state.held AND pattern.was_held
-        JOIN key_held USING ({key})
-        WHERE (key_held.all_held >> pattern.capture_no) & 1 = 0
+        SELECT _no, TRUE AS is_removed, {columns}
+        FROM {held} JOIN temp.pattern USING (_held) JOIN key_held USING ({key})
+        WHERE _was_held AND (_key_held >> _no) & 1 = 0
         ORDER BY ALL""")
     row_counts: dict[int, int] = dict(
-        engine.rows(
-            "SELECT capture_no, CAST(sum(row_count) AS BIGINT) FROM temp.pattern WHERE is_held GROUP BY capture_no"
-        )
+        engine.rows("SELECT _no, CAST(sum(_rows) AS BIGINT) FROM temp.pattern WHERE _is_held GROUP BY _no")
     )
     return [Capture(part, row_counts.get(number, 0)) for number, part in enumerate(_by_number(changes, count), 1)]
 

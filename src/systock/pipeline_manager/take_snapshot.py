@@ -160,44 +160,35 @@ def _land(
     """
     known_at, now = published.known_at, datetime.now(UTC)
     known = datetime.fromisoformat(known_at) if known_at else None
-    asked = [
-        # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
-        Asked(
-            moment.instant, moment.day, max(moment.instant + timedelta(microseconds=1), min(known or BEFORE_ALL, now))
-        )
-        for moment in moments
-    ]
-    facts: list[list[dict[str, Any]]] = []
+    asked = [_asked(moment, known, now) for moment in moments]
+    facts: list[tuple[int, dict[str, Any]]] = []
 
     def commits(engine: Engine) -> Iterator[list[Rows]]:
-        states = []
-        for table in tables:
-            types = engine.column_types(table)  # type: ignore[arg-type]  # reads names and types only
-            states.append(captures(engine, table, types, asked))
-        for moment in moments:
-            facts.append([])
+        states = [captures(engine, table, engine.column_types(table), asked) for table in tables]  # type: ignore[arg-type]  # reads names and types only
+        for number, moment in enumerate(moments):
             deliveries: list[Rows] = []
             for table, state in zip(tables, states, strict=True):
                 captured = next(state)
                 fact = _fact(table.name, moment, known, captured)
-                facts[-1].append(fact)
+                facts.append((number, fact))
                 position = f"{table.name} as of {moment.instant.isoformat()} known at {known_at or 'the beginning'}"
                 if moment.is_close:
                     position = f"{table.name}{_CLOSE}{moment.day}"
-                deliveries += rows_to_land(
-                    table.name, moment.instant, known_at, fact["is_derived"], captured, position, now
-                )
+                derived = fact["is_derived"]
+                deliveries += rows_to_land(table.name, moment.instant, known_at, derived, captured, position, now)
                 progress.advance(1, table.name)
             yield deliveries
 
     progress.stage("capture", len(moments) * len(tables))
     with place.connect(place.warehouse, read_only=True) as engine:
         landed = store_commits(log, commits(engine), known_at=known_of(published))
-    return [
-        {"snapshot_no": batches[0].commit_no, **fact}
-        for batches, lines in zip(landed, facts, strict=True)
-        for fact in lines
-    ]
+    return [{"snapshot_no": landed[number][0].commit_no, **fact} for number, fact in facts]
+
+
+def _asked(moment: Moment, known: datetime | None, now: datetime) -> Asked:
+    # A day's last instant is a microsecond before the next begins. A source may state what is still to come.
+    ended_by = max(moment.instant + timedelta(microseconds=1), min(known or BEFORE_ALL, now))
+    return Asked(moment.instant, moment.day, ended_by)
 
 
 def _fact(kind: str, moment: Moment, known: datetime | None, captured: Capture) -> dict[str, Any]:

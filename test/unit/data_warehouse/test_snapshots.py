@@ -26,34 +26,34 @@ HEAD = """-- What is valid on a day.
 -- refresh: snapshot
 CREATE TABLE snapshot.state (
     thing_key bigint PRIMARY KEY, -- which
-    said      text                -- what
+    row_count text                -- what; named as something that is counted
 );
 """
 ON = "{0}.from_date <= capture.as_of_date AND {0}.to_date > capture.as_of_date"
 VALID = "gold.span AS s CROSS JOIN meta.capture AS capture WHERE " + ON.format("s")
 KINDS = {
-    "plain": (True, f"SELECT s.thing_key, s.said FROM {VALID}"),
+    "plain": (True, f"SELECT s.thing_key, s.said AS row_count FROM {VALID}"),
     "without a name for the moment": (
         True,
-        f"SELECT s.thing_key, s.said FROM gold.span AS s CROSS JOIN meta.capture WHERE {ON.format('s')}",
+        f"SELECT s.thing_key, s.said AS row_count FROM gold.span AS s CROSS JOIN meta.capture WHERE {ON.format('s')}",
     ),
     "in parts": (
         True,
-        f"""WITH valid AS (SELECT s.thing_key, MIN(s.said) AS said FROM {VALID} GROUP BY s.thing_key),
+        f"""WITH valid AS (SELECT s.thing_key, MIN(s.said) AS row_count FROM {VALID} GROUP BY s.thing_key),
         every AS (SELECT DISTINCT s.thing_key FROM gold.span AS s)
-        SELECT every.thing_key, valid.said FROM every LEFT JOIN valid ON valid.thing_key = every.thing_key
+        SELECT every.thing_key, valid.row_count FROM every LEFT JOIN valid ON valid.thing_key = every.thing_key
         CROSS JOIN meta.capture AS capture WHERE capture.as_of_date > DATE '2024-01-03'""",
     ),
     "both sides kept": (
         False,
-        f"""WITH valid AS (SELECT s.thing_key, s.said FROM {VALID}),
-        later AS (SELECT s.thing_key + 100 AS thing_key, s.said FROM {VALID} AND s.thing_key > 3)
-        SELECT COALESCE(valid.thing_key, later.thing_key) AS thing_key, COALESCE(valid.said, later.said) AS said
+        f"""WITH valid AS (SELECT s.thing_key, s.said AS row_count FROM {VALID}),
+        later AS (SELECT s.thing_key + 100 AS thing_key, s.said AS row_count FROM {VALID} AND s.thing_key > 3)
+        SELECT COALESCE(valid.thing_key, later.thing_key) AS thing_key, COALESCE(valid.row_count, later.row_count) AS row_count
         FROM valid FULL JOIN later ON later.thing_key = valid.thing_key""",
     ),
     "asked within": (
         False,
-        """SELECT s.thing_key, s.said FROM gold.span AS s
+        """SELECT s.thing_key, s.said AS row_count FROM gold.span AS s
         WHERE EXISTS (SELECT 1 FROM meta.capture AS capture WHERE """ + ON.format("s") + ")",
     ),
 }  # fmt: skip
@@ -131,7 +131,6 @@ def test_what_changes_is_what_a_person_would_say(engine: DuckDBEngine) -> None:
 
 def test_our_own_kinds_are_asked_for_many_moments_at_once() -> None:
     """A year of closes is a few scans of the sales then, and 365 otherwise."""
-    kinds = [
-        read_compiled(compile_table(table)) for table in load_folder(SCHEMA).values() if table.refresh == "snapshot"
-    ]
+    kinds = [read_compiled(compile_table(table)) for table in load_folder(SCHEMA / "snapshots").values()]
+    kinds = [kind for kind in kinds if kind.refresh == "snapshot"]
     assert len(kinds) == 3 and all(kind.select_each for kind in kinds)
