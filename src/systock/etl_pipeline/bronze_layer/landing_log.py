@@ -95,7 +95,8 @@ class Batch:
 
     position: what the source calls this extraction: for files path and stated instant; a retry of it lands once.
     lines: rows, malformed ones included; blank: records without any value (they are nowhere else).
-    part: the Parquet file with its rows, relative to the bronze folder; None when nothing was stored.
+    part: the Parquet file with its rows, relative to the bronze folder; None when nothing was stored. Those of other
+        batches may lie there too, also of other commits; `_batch_no` tells them apart.
     repeat_of: the batch that stores the same content. It still is an extraction: its extracted_at may matter.
     is_whole: False where the source itself said that rows are missing.
     held_for: why none of its lines is taken; judged by those who know what the lines mean, the log does not have it.
