@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 
 from systock import setting_values as values
 from systock.api_settings import ApiSource
+from systock.dlt_settings import Arguments, DltSource, SecretArgument
 from systock.errors import SettingsError
 from systock.source_settings import Cron, DatabaseSource, Duration, FileSource, ObjectName, Section
 
@@ -126,7 +127,7 @@ class RetentionSettings(Section):
 
 
 #: Any source, by its type.
-AnySource = Annotated[FileSource | DatabaseSource | ApiSource, Field(discriminator="type")]
+AnySource = Annotated[FileSource | DatabaseSource | ApiSource | DltSource, Field(discriminator="type")]
 
 
 class Settings(Section):
@@ -319,7 +320,15 @@ class _Expansion:
                 f"{setting}: {node!r} names a secret, which only stands in settings that may hold one: {valid}"
             )
             return node
-        return _SECRET.sub(lambda match: _secret(match[1], setting, self.project_dir, self.problems), node)
+        found: list[str] = []
+
+        def secret(match: re.Match[str]) -> str:
+            found.append(_secret(match[1], setting, self.project_dir, self.problems))
+            return found[-1]
+
+        text = _SECRET.sub(secret, node)
+        # Among values of any kind nothing but this tells which of them are secret.
+        return SecretArgument(text, found) if field.annotation == Arguments else text
 
 
 def _secret(name: str, setting: str, project_dir: Path, problems: list[str]) -> str:

@@ -372,3 +372,13 @@ def proxy(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"https?://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?", value.get_secret_value()):
         raise ValueError("is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'")
     return value
+
+
+def function_path(value: str) -> str:
+    """A function in a module."""
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", value):
+        raise ValueError(
+            f"{value!r} is not 'module:function', such as 'dlt.sources.rest_api:rest_api_source', or 'erp_source:tables' for "
+            "tables() in erp_source.py of the project"
+        )
+    return value

@@ -28,6 +28,7 @@ def secrets_of(settings: Any) -> list[str]:
 def _secret_values(node: Any) -> Iterator[str]:
     if isinstance(node, SecretStr):
         yield node.get_secret_value()
+        yield from getattr(node, "parts", ())
     elif isinstance(node, BaseModel):
         for name in type(node).model_fields:
             yield from _secret_values(getattr(node, name))
