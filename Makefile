@@ -51,7 +51,7 @@ lock: $(DEV)
 	@$(PIP) install pip-tools
 	@$(BIN)/pip-compile $(LOCK) --upgrade --output-file requirements.lock pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	@$(BIN)/pip-compile $(LOCK) --extra mysql --extra postgres --extra remote --constraint requirements-dev.lock \
+	@$(BIN)/pip-compile $(LOCK) --extra dlt --extra mysql --extra postgres --extra remote --constraint requirements-dev.lock \
 	    --output-file requirements-image.lock pyproject.toml
 
 clean:

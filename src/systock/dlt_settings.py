@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
 from systock import setting_values as values
 from systock.source_settings import Mode, ObjectName, SourceSettings, TableSettings
@@ -20,7 +20,7 @@ class SecretArgument(SecretStr):
 
 
 #: Whatever a function is called with; ${NAME} may stand in any text, however deep, and makes it a SecretArgument.
-Arguments = dict[str, Any | SecretStr]
+Arguments = dict[str, Annotated[Any | SecretStr, Field(union_mode="left_to_right")]]
 
 
 class DltTable(TableSettings):
@@ -39,8 +39,8 @@ class DltTable(TableSettings):
 
     @field_validator("key")
     @classmethod
-    def _key_where_needed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return value
+    def _key_where_needed(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return value  # which the source may say
 
     @field_validator("incremental")
     @classmethod
@@ -58,6 +58,12 @@ class DltTable(TableSettings):
     def asks_hints(self) -> bool:
         """Is anything left to the source to say?"""
         return self.mode is None or (self.mode != "append" and not self.key)
+
+    @property
+    def as_set(self) -> DltTable:
+        """The same with nothing but what the settings say."""
+        left = {"mode": None, "key": ()}
+        return self.model_copy(update={name: left[name] for name in self._hinted})
 
     def with_hints(self, mode: Mode, key: tuple[str, ...]) -> DltTable:
         """The same with what is not set taken from the source."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from systock.config import load_settings
 from systock.errors import DefinitionError, UsageError
 from systock.pipeline_manager import publish_target
 from systock.pipeline_manager.attended_run import attended_run
@@ -21,6 +20,7 @@ from systock.pipeline_manager.freshness import freshness, newest_volume
 from systock.pipeline_manager.lock import project_lock, scheduler_at_work
 from systock.pipeline_manager.retention import COPIES, copy_name
 from systock.pipeline_manager.run_pipeline import RunSummary, build_anew, remove_file, run
+from systock.pipeline_manager.source_hints import complete_settings
 from systock.pipeline_manager.state import State
 from systock.pipeline_manager.workplace import Workplace
 from systock.setting_values import hint
@@ -38,7 +38,7 @@ class Project:
 
     def __init__(self, path: Path | str = ".") -> None:
         self.path = Path(path).resolve()
-        self.settings = load_settings(self.path)
+        self.settings = complete_settings(self.path)
         self._place = Workplace(self.path, self.settings)
 
     def run(

@@ -82,14 +82,15 @@ def hints(source: Source, settings: DltSource, name: str) -> tuple[Mode, tuple[s
 
     A resource that says merge without any key only adds rows, as dlt itself then does.
     """
-    table = settings.tables[name]
+    table = settings.tables[name].as_set
     resource = table.resource or name
     with _faults(settings, f"resource {resource}"):
         try:
             schema = source.resources[resource].compute_table_schema()
         except Exception as error:
             raise SourceError(
-                f"its hints depend on the rows: {_short(str(error))}", todo=f"Set {_left(table)} of the table in the settings."
+                f"its hints depend on the rows: {_short(str(error))}",
+                todo=f"Set {_left(table)} of the table in the settings.",
             ) from None
         columns: Mapping[str, Any] = schema["columns"]
         key = tuple(column for column, said in columns.items() if said.get("primary_key"))
@@ -102,7 +103,9 @@ def hints(source: Source, settings: DltSource, name: str) -> tuple[Mode, tuple[s
             mode = "append"
         if mode != "append" and not (key or table.key):
             why = f"it says {says!r} without a primary key" if table.mode is None else f"mode = {mode!r} needs a key"
-            raise SourceError(why, todo='Set key of the table in the settings: the columns that name a row, such as ["id"].')
+            raise SourceError(
+                why, todo='Set key of the table in the settings: the columns that name a row, such as ["id"].'
+            )
         return mode, table.key or key
 
 
@@ -165,15 +168,17 @@ def _function(path: str, project_dir: Path) -> Any:
 def _of_project(name: str, file: Path, project_dir: Path) -> ModuleType:
     """A module of the project, read anew: it may have changed, and another project may have one of the same name."""
     folder = str(project_dir)
-    if folder not in sys.path:
-        sys.path.append(folder)
     # dlt names the sections of its own settings by what stands behind the last dot.
     known_as = f"systock_project_{hashlib.sha256(folder.encode()).hexdigest()[:12]}.{name}"
     spec = spec_from_file_location(known_as, file)
     assert spec and spec.loader
     module = module_from_spec(spec)
     sys.modules[known_as] = module
-    spec.loader.exec_module(module)
+    sys.path.append(folder)  # for what it imports of the project
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
     return module
 
 
@@ -213,16 +218,16 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
         while type(cause).__module__.startswith("dlt.") and cause.__cause__ is not None:
             cause = cause.__cause__
         said = " ".join(str(cause).split())
-        error = SourceError(
+        told = SourceError(
             f"{type(cause).__name__}: {said}" if said else type(cause).__name__,
             where=f"{settings.source}, {part}",
             state=STATE,
-            todo=_todo(fault, cause),
+            todo=_todo(cause),
         )
-        error.transient = _may_pass(cause)
-        _without_secrets(error, settings)
-        error.what = _short(error.what)
-        raise error from None
+        told.transient = _may_pass(cause)
+        _without_secrets(told, settings)
+        told.what = _short(told.what)
+        raise told from None
 
 
 def _without_secrets(error: SourceError, settings: DltSource) -> None:
@@ -231,7 +236,7 @@ def _without_secrets(error: SourceError, settings: DltSource) -> None:
     redact(error, sorted(set(secrets), key=lambda text: (-len(text), text)))
 
 
-def _todo(fault: Exception, cause: BaseException) -> str:
+def _todo(cause: BaseException) -> str:
     if any(kind.__name__ == "ConfigFieldMissingException" for kind in type(cause).__mro__):
         return "Give what is missing in args of the source, a secret as ${NAME}."
     if _may_pass(cause):

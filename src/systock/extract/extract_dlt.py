@@ -118,7 +118,7 @@ class _Extraction:
         from dlt.common.json import json
 
         try:
-            return json.typed_dumps({"of": self._of, "state": self._state}, sort_keys=True)
+            return str(json.typed_dumps({"of": self._of, "state": self._state}, sort_keys=True))
         except Exception as error:
             raise SourceError(
                 f"what the resource remembers cannot be kept: {error}",

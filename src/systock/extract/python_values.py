@@ -21,6 +21,7 @@ class WrittenNumber(float):
     """A number of a JSON text that calculates as any other, and still knows how it was written."""
 
     __slots__ = ("text",)
+    text: str
 
     def __new__(cls, text: str) -> WrittenNumber:
         """Read from its text."""

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-from systock.config import Settings, load_settings
+from systock.config import Settings
 from systock.errors import BusyError, SystockError
 from systock.pipeline_manager.attended_run import attended_run, notify_of_failure, persistently, tell_late
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.lock import scheduler_lock
 from systock.pipeline_manager.run_pipeline import RunSummary
+from systock.pipeline_manager.source_hints import complete_settings
 from systock.pipeline_manager.state import State, Ticks
 from systock.pipeline_manager.workplace import Workplace
 
@@ -141,7 +142,7 @@ class Scheduler:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._project_dir, self._stop, self._say, self._progress, self._clock = project_dir, stop, say, progress, clock
-        self._place = Workplace(project_dir, load_settings(project_dir))
+        self._place = Workplace(project_dir, complete_settings(project_dir))
         self._looked_at, self._broken = clock(), ""
 
     def once(self) -> bool:
@@ -191,7 +192,7 @@ class Scheduler:
     def _read_settings(self) -> bool:
         """Settings may change while the scheduler is at work; wrong ones are told once and waited for."""
         try:
-            self._place = replace(self._place, settings=load_settings(self._project_dir))
+            self._place = replace(self._place, settings=complete_settings(self._project_dir))
         except SystockError as error:
             if str(error) != self._broken:
                 self._broken = str(error)
