@@ -344,6 +344,29 @@ def test_a_failure_harms_nobody_else_and_tells_no_secret(tmp_path: Path, monkeyp
     assert written == []
 
 
+def test_faults_that_may_pass_are_tried_again(tmp_path: Path) -> None:
+    source = """
+        from requests import HTTPError, Response, Timeout
+        from sqlalchemy.exc import OperationalError, ProgrammingError
+
+        def answered(status):
+            response = Response()
+            response.status_code = status
+            return HTTPError(f"{status}", response=response)
+
+        def rows(fault):
+            yield {"id": 1}
+            raise {"503": answered(503), "403": answered(403), "late": Timeout("late"), "lock": OperationalError("SELECT", {}, "locked"),
+                "sql": ProgrammingError("SELECT", {}, "no table"), "full": OSError(28, "full")}[fault]
+    """
+    for fault, passes in {"503": 1, "403": 0, "late": 1, "lock": 1, "sql": 0, "full": 0}.items():
+        shop = project(
+            tmp_path, source, f'source = "erp_source:rows"\nargs.fault = "{fault}"\ntables.rows.mode = "append"'
+        )
+        assert failure(landed(shop), "rows").transient == bool(passes), fault
+        assert lines(shop, "rows") == []
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

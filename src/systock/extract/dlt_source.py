@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from systock.dlt_settings import DltSource, DltTable
 
+#: Sources side by side load modules one after the other: what is half loaded must not be seen by another.
+_LOADING = threading.Lock()
 #: The longest message of a source that is shown.
 _SHOWN = 600
 #: Faults that may pass, by the names of their classes: of requests, SQLAlchemy, the standard library.
@@ -41,8 +44,9 @@ _MODES: dict[str, Mode] = {"append": "append", "merge": "changes", "replace": "f
 def made(settings: DltSource, project_dir: Path, state: Mapping[str, Any]) -> Source:
     """The source, as its function makes it now; state: what it remembers, for those that look at it already here."""
     with _faults(settings, "its function"):
-        dlt = _dlt()
-        function = _function(settings.source, project_dir)
+        with _LOADING:
+            dlt = _dlt()
+            function = _function(settings.source, project_dir)
         if isinstance(function, dlt.sources.DltSource):
             return function
         from dlt.common.configuration.container import Container
