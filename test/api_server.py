@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +177,16 @@ def serve(respond: Respond, certificate: Path | None = None) -> Iterator[Server]
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def certificate(folder: Path) -> Path:
+    """A key with its own certificate for 127.0.0.1 (`server.pem`); `ca.pem` is what trusts it."""
+    made = folder / "server.pem"
+    made_with = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    command = ["openssl", *made_with.split(), "-keyout", folder / "key.pem", "-out", folder / "ca.pem"]
+    subprocess.run(command, check=True, capture_output=True)
+    made.write_text((folder / "key.pem").read_text() + (folder / "ca.pem").read_text())
+    return made
 
 
 @dataclass

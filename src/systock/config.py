@@ -188,6 +188,28 @@ def load_settings(project_dir: Path | str) -> Settings:
     return settings
 
 
+def environment_proxy(url: str) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names for an address, as it stands there.
+
+    None where there is none, for what NO_PROXY names, and for this machine itself.
+    """
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        is_here = ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost" or host.endswith(".localhost")
+    proxies = getproxies_environment()
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    if not found or is_here or proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
+        return None
+    return found
+
+
 def _dotted(location: tuple[int | str, ...]) -> str:
     """sources.pos.tables.sales.key[1]"""
     return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(str(part) for part in location if part != "[key]"))

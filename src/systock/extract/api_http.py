@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from time import sleep
-from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProxyError, SSLError
 
 from systock import __version__
 from systock.api_settings import ApiSource
@@ -23,6 +21,7 @@ from systock.errors import SourceError
 from systock.extract.api_auth import AuthRefused, auth_of
 from systock.extract.api_body import LATER, Again, decoded, excerpt, retry_after, said, wait_for_calls
 from systock.extract.api_call import Answer, Call
+from systock.extract.api_proxy import Connections
 from systock.extract.api_records import bucket_wait, graphql_codes
 from systock.extract.redact import secrets_of
 
@@ -57,7 +56,7 @@ class Client:
         self._longest = settings.longest_wait.total_seconds()
         self._limit = settings.max_response_mb << 20
         self._next_at = 0.0
-        self._pool = _pool(settings, project_dir)
+        self._connections = Connections(settings, project_dir)
         self._always = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -68,12 +67,13 @@ class Client:
 
     def close(self) -> None:
         """Let the connections go."""
-        self._pool.clear()
+        self._connections.clear()
 
     @property
     def secrets(self) -> list[str]:
         """What must not be shown, the longest first."""
-        found = {*secrets_of(self._settings), *self._auth.secrets} - {""}
+        home = self._connections.secrets(self._settings.base_url)
+        found = {*secrets_of(self._settings), *self._auth.secrets, *home} - {""}
         return sorted({*found, *(json.dumps(secret)[1:-1] for secret in found)}, key=lambda text: (-len(text), text))
 
     def without_credentials(self, url: str) -> str:
@@ -209,9 +209,7 @@ class Client:
             data = (urlencode(call.body) if call.form else json.dumps(call.body)).encode()
         deadline = time.monotonic() + _DRIPPING * self._timeout
         try:
-            response = self._pool.request(
-                method, url, body=data, headers=sent, preload_content=False, redirect=False, retries=False
-            )
+            response = self._connections.request(method, url, body=data, headers=sent)
             try:
                 body = self._read(response, deadline)
             except BaseException:
@@ -219,7 +217,7 @@ class Client:
                 raise
             response.release_conn()
         except HTTPError as error:
-            raise self._failed(error) from None
+            raise self._failed(error, url) from None
         except (HTTPException, ValueError) as error:  # such as a line break in a token
             raise SourceError(f"the call cannot be sent: {error}", todo="Correct the settings of the source.") from None
         found = {name.lower(): value for name, value in response.headers.items()}
@@ -244,7 +242,7 @@ class Client:
             self.alive()
         return b"".join(parts)
 
-    def _failed(self, error: HTTPError) -> Exception:
+    def _failed(self, error: HTTPError, url: str) -> Exception:
         """What a failure of the network means."""
         reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
         text = str(reason)
@@ -258,7 +256,11 @@ class Client:
         if isinstance(reason, urllib3.exceptions.LocationValueError):
             return SourceError(f"not an address: {text}", todo="Correct base_url or endpoint.")
         kind: type[SourceError] = SourceError
-        if isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.NewConnectionError):
+        proxy = self._connections.by_way_of(url)
+        if isinstance(reason, ProxyError):
+            what, kind = f"{host} cannot be reached through the proxy {proxy}", Unreachable
+            text = str(reason.original_error)
+        elif isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.NewConnectionError):
             what, kind = f"{host} cannot be reached", Unreachable
         elif isinstance(reason, urllib3.exceptions.ReadTimeoutError):
             what = f"{host} did not answer within {self._timeout:g} seconds"
@@ -267,7 +269,12 @@ class Client:
         else:
             what = f"the exchange with {host} broke off"
         detail = re.sub(r"<[^>]*>[:,]? ?|\(host='[^)]*\): ", "", text).strip("() ")
-        todo = "Check base_url, the network and the proxy; then run again." if kind is Unreachable else LATER
+        if isinstance(reason, ProxyError):
+            todo = (
+                "Check the proxy (proxy of the source, or HTTPS_PROXY and NO_PROXY of the environment); then run again."
+            )
+        else:
+            todo = "Check base_url, the network and the proxy; then run again." if kind is Unreachable else LATER
         return Again(kind(f"{what}: {detail}", todo=todo))
 
     def _judged(self, status: int, headers: dict[str, str], data: bytes, url: str, accepted: frozenset[int]) -> Answer:
@@ -308,39 +315,6 @@ class Client:
         wait = wait_for_calls(headers, self._settings.call_limit_header)
         if wait:
             self._next_at = max(self._next_at, time.monotonic() + min(wait, self._longest))
-
-
-def _pool(settings: ApiSource, project_dir: Path) -> urllib3.PoolManager:
-    timeout = settings.timeout.total_seconds()
-    options: dict[str, Any] = {
-        "timeout": urllib3.Timeout(connect=min(timeout, 30.0), read=timeout),
-        "headers": {},
-        "maxsize": 1,
-    }
-    if settings.base_url.startswith("https") or settings.ca_file:
-        context = ssl.create_default_context()
-        if settings.ca_file:
-            try:
-                context.load_verify_locations(project_dir / settings.ca_file)
-            except (OSError, ssl.SSLError) as error:
-                raise SourceError(
-                    f"{settings.ca_file!r} cannot be read as certificates: {error.strerror or error}",
-                    todo="Correct ca_file of the source.",
-                ) from None
-        elif not context.cert_store_stats()["x509_ca"]:  # systems that bring none, such as slim containers
-            import certifi
-
-            context.load_verify_locations(certifi.where())
-        options["ssl_context"] = context
-    if settings.proxy is not None:
-        parts = urlsplit(settings.proxy.get_secret_value())
-        proxy_headers = None
-        if parts.username:
-            proxy_headers = urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
-        return urllib3.ProxyManager(
-            f"{parts.scheme}://{parts.hostname}:{parts.port or 3128}", proxy_headers=proxy_headers, **options
-        )
-    return urllib3.PoolManager(**options)
 
 
 def _origin(url: str) -> tuple[str, str, int]:

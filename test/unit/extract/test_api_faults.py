@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api_server import FAULTS, Delivered, Reply, Request, extract, ids, orders, serve, source
+from api_server import FAULTS, Delivered, Reply, Request, certificate, extract, ids, orders, serve, source
 
 PAGES = {"type": "page"}
 
@@ -110,15 +109,6 @@ def test_a_body_that_drips(tmp_path: Path) -> None:
         error = extract(source(server.url, timeout="0.15 seconds", attempts=1), tmp_path).error()
     assert "the answer was not complete after 1.5 seconds" in str(error)
     assert time.monotonic() - began < 10
-
-
-def certificate(folder: Path) -> Path:
-    made = folder / "server.pem"
-    made_with = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    command = ["openssl", *made_with.split(), "-keyout", folder / "key.pem", "-out", folder / "ca.pem"]
-    subprocess.run(command, check=True, capture_output=True)
-    made.write_text((folder / "key.pem").read_text() + (folder / "ca.pem").read_text())
-    return made
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
