@@ -242,10 +242,12 @@ class FileSource(SourceSettings):
 class DatabaseSource(SourceSettings):
     """A database that is asked.
 
-    timeout: how long a connection, an answer, or a lock is waited for.
+    timeout: how long a connection or a lock is waited for. answer_timeout: how long the server may be silent while a
+    query is at work, to its first row and between any two.
     """
 
     type: Literal["database"]
     url: Annotated[SecretStr, AfterValidator(values.database_url)]
     timeout: Duration = timedelta(seconds=30)
+    answer_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     tables: dict[ObjectName, DatabaseTable] = Field(min_length=1)

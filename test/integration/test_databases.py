@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
@@ -55,13 +58,13 @@ class Shop:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder = server, folder
         self.url = server.url
-        self.timeout = "5 seconds"
+        self.timeout, self.answer_timeout = "5 seconds", "5 seconds"
         self.landings = 0
 
     def ask(self, span: tuple[datetime, datetime] | None = None, **tables: dict[str, Any]) -> LandingSummary:
         """Land; each landing is a minute after the one before."""
-        settings = {"type": "database", "url": self.url, "timeout": self.timeout, "tables": tables}
-        source = DatabaseSource.model_validate(settings)
+        waits = {"timeout": self.timeout, "answer_timeout": self.answer_timeout}
+        source = DatabaseSource.model_validate({"type": "database", "url": self.url, **waits, "tables": tables})
         self.landings += 1
         now = NOW + timedelta(minutes=self.landings)
         return land(self.folder, {"erp": source}, now=now, between=span)
@@ -585,3 +588,86 @@ def test_a_connection_that_breaks_in_the_middle_lands_nothing_and_the_next_run_a
         killer.join()
     assert failures and failures[0].error.transient and shop.landed() == []
     assert len(shop.rows(sales={"mode": "append", "cursor": "id"})) == 200_000
+
+
+class Relay:
+    """A way to a server on loopback that at some time forwards nothing more, and keeps every connection open."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        self._target = options.get("host") or parts.hostname, parts.port or 5432
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._kept: list[socket.socket] = []
+        self.falls_silent = threading.Event()
+        #: Bytes of answers that are let through once it may fall silent.
+        self.lets_through = 1 << 20
+        host = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        login = parts.netloc.rpartition("@")[0] or "postgres"
+        self.url = f"{parts.scheme}://{login}@{host}{parts.path}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for kept in (self._listener, *self._kept):
+            kept.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                host, port = self._target
+                if str(host).startswith("/"):
+                    server = socket.socket(socket.AF_UNIX)
+                    server.connect(f"{host}/.s.PGSQL.{port}")
+                else:
+                    server = socket.create_connection((host, port))
+                self._kept += [client, server]
+                for way in ((client, server), (server, client)):
+                    threading.Thread(target=self._forward, args=way, daemon=True).start()
+
+    def _forward(self, sender: socket.socket, receiver: socket.socket) -> None:
+        with suppress(OSError):
+            while data := sender.recv(65_536):
+                if self.falls_silent.is_set():
+                    self.lets_through -= len(data)
+                    if self.lets_through < 0:
+                        return
+                receiver.sendall(data)
+
+
+def test_a_server_that_falls_silent_in_the_middle_is_not_waited_for_for_ever(
+    addresses: Any, tmp_path_factory: Any, tmp_path: Path
+) -> None:
+    """No reset comes, and keep-alive packets are answered: nothing but the clock tells."""
+    shop = Shop(server_of("postgres", addresses, tmp_path_factory, tmp_path), tmp_path)
+    shop.server.execute(
+        "CREATE TABLE small AS SELECT 1 AS id",
+        "CREATE TABLE sales AS SELECT g AS id, repeat('x', 500) AS a FROM generate_series(1, 20000) AS g",
+    )
+    relay = Relay(shop.url)
+    shop.url, shop.answer_timeout = relay.url, "0.5 seconds"
+    try:
+        assert len(shop.rows(sales={"mode": "append"})) == 20_000
+        relay.falls_silent.set()
+        began = time.monotonic()
+        failures = shop.ask(sales={"mode": "append"}, small={"mode": "append"}).failures
+        assert time.monotonic() - began < 10
+    finally:
+        relay.close()
+    assert {failure.table for failure in failures} == {"sales", "small"}
+    for failure in failures:
+        assert failure.error.transient and "has said nothing for 0.5 seconds" in failure.error.what
+        assert failure.error.todo and "raise answer_timeout" in failure.error.todo
+
+
+@pytest.mark.parametrize(("kind", "slow"), [("postgres", "pg_sleep(0.4)::text"), ("mysql", "sleep(1.2)")])
+def test_a_query_that_takes_its_time_is_waited_for(
+    kind: str, slow: str, addresses: Any, tmp_path_factory: Any, tmp_path: Path
+) -> None:
+    shop = Shop(server_of(kind, addresses, tmp_path_factory, tmp_path), tmp_path)
+    shop.timeout = "1 second"
+    table = {"mode": "append", "query": f"SELECT {slow} AS slept"}
+    assert not shop.ask(sales=table).failures
+    shop.answer_timeout = "0.2 seconds"
+    [failure] = shop.ask(sales=table).failures
+    assert failure.error.transient

@@ -38,7 +38,7 @@ class MysqlDatabase(Database):
 
     quote = "`"
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, answer_timeout: float) -> None:
         try:
             import pymysql
             from pymysql.converters import encoders
@@ -57,6 +57,8 @@ class MysqlDatabase(Database):
                 charset="utf8mb4", conv=dict(encoders), cursorclass=pymysql.cursors.SSCursor, connect_timeout=max(1, round(timeout)),
                 read_timeout=max(1, round(timeout)), write_timeout=max(1, round(timeout)), **options,
             )  # fmt: skip
+            # Once there is a session: an answer may take longer than a connection.
+            self._connection._read_timeout = answer_timeout
             try:
                 for statement in (
                     "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'",

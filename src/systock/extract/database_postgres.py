@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from systock.errors import SourceError
 from systock.extract.database import Column, Database, DatabaseUnreachable, Value, missing_driver
+from systock.extract.watched_calls import NoAnswer, WatchedCalls
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,63 +62,100 @@ def bounded_url(url: str, seconds: int) -> str:
 
 
 class PostgresDatabase(Database):
-    """A session on PostgreSQL."""
+    """A session on PostgreSQL.
 
-    def __init__(self, url: str, timeout: float) -> None:
+    answer_timeout: seconds that the server may be silent, from a statement to its first rows, and from rows to the next.
+    """
+
+    def __init__(self, url: str, timeout: float, answer_timeout: float) -> None:
         try:
             import adbc_driver_postgresql.dbapi as driver
         except ImportError:
             raise missing_driver("PostgreSQL", "postgres") from None
         seconds = whole_seconds(timeout)
-        with _errors():
+        self._answer_timeout = answer_timeout
+        with self._errors():
             # The driver's own transactions know no way back to a savepoint: these are plain statements.
             self._connection = driver.connect(bounded_url(url, seconds), autocommit=True)
+            # Keep-alive packets tell of a machine that is gone, not of one that holds the line and says nothing.
+            self._wait_for = WatchedCalls(answer_timeout, self._connection.close)
             try:
                 self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 for name, value in {**_SESSION, "lock_timeout": str(seconds * 1000)}.items():
                     self._execute(f"SET LOCAL {name} = '{value}'")
             except BaseException:
-                self._connection.close()
+                self.close()
                 raise
 
     def _execute(self, sql: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
+        def execute() -> None:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql)
+
+        self._wait_for(execute)
 
     @contextmanager
     def _asked(self, sql: str) -> Iterator[Any]:
         """A cursor with the answer; a statement that fails does not end the transaction of the other tables."""
-        with _errors():
+
+        def ask() -> Any:
+            cursor = self._connection.cursor()
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
+            asked.append(cursor)
+            cursor.execute(sql)
+            return cursor
+
+        asked: list[Any] = []
+        with self._errors():
             self._execute("SAVEPOINT systock")
             try:
-                with self._connection.cursor() as cursor:
-                    cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
-                    cursor.execute(sql)
-                    yield cursor
+                yield self._wait_for(ask)
             except GeneratorExit:
+                self._closed(asked)
+                raise
+            except NoAnswer:
                 raise
             except BaseException:
+                self._closed(asked)
                 self._execute("ROLLBACK TO SAVEPOINT systock")
                 raise
+            self._closed(asked)
+
+    def _closed(self, cursors: list[Any]) -> None:
+        for cursor in cursors:
+            self._wait_for(cursor.close)
 
     def columns(self, relation: str) -> list[Column]:
         with self._asked(f"SELECT * FROM {relation} LIMIT 0") as cursor:
-            schema = cursor.fetch_arrow_table().schema
+            schema = self._wait_for(cursor.fetch_arrow_table).schema
         return [Column(field.name, _text(self.quoted(field.name), field)) for field in schema]
 
     def batches(self, columns: Sequence[Column], rest: str) -> Iterator[pa.RecordBatch]:
         names = [column.name for column in columns]
         with self._asked(_select(columns, rest)) as cursor:
-            for batch in cursor.fetch_record_batch():
+            found = iter(self._wait_for(cursor.fetch_record_batch))
+            while (batch := self._wait_for(lambda: next(found, None))) is not None:
                 yield batch.rename_columns(names)
 
     def first(self, columns: Sequence[Column], rest: str) -> list[Value | None] | None:
         with self._asked(f"{_select(columns, rest)} LIMIT 1") as cursor:
-            row = cursor.fetchone()
+            row = self._wait_for(cursor.fetchone)
         return row and [None if value is None else Value(str(value)) for value in row]
 
     def close(self) -> None:
-        self._connection.close()
+        self._wait_for.end()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with _errors():
+                yield
+        except NoAnswer:
+            raise DatabaseUnreachable(
+                f"the server took the statement and has said nothing for {self._answer_timeout:g} seconds",
+                todo="See whether it, and the network on the way, are at work, then run again. If the query takes so long to its "
+                "first row, raise answer_timeout of the source.",
+            ) from None
 
 
 def _select(columns: Sequence[Column], rest: str) -> str:

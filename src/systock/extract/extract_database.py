@@ -49,6 +49,7 @@ def pulls(source_name: str, settings: DatabaseSource, asked: Asked) -> Iterator[
 def connect(settings: DatabaseSource, asked: Asked) -> Database:
     """A session on the database that the url names."""
     url, timeout = settings.url.get_secret_value(), settings.timeout.total_seconds()
+    answer_timeout = settings.answer_timeout.total_seconds()
     scheme = url.partition("://")[0]
     if scheme == "sqlite":
         from systock.extract.database_sqlite import SqliteDatabase
@@ -57,10 +58,10 @@ def connect(settings: DatabaseSource, asked: Asked) -> Database:
     if scheme in ("mysql", "mariadb"):
         from systock.extract.database_mysql import MysqlDatabase
 
-        return MysqlDatabase(url, timeout)
+        return MysqlDatabase(url, timeout, answer_timeout)
     from systock.extract.database_postgres import PostgresDatabase
 
-    return PostgresDatabase(url, timeout)
+    return PostgresDatabase(url, timeout, answer_timeout)
 
 
 @dataclass(frozen=True)
