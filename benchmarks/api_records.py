@@ -2,8 +2,8 @@
 
     python -m benchmarks.api_records --dlt /path/to/a/python/that/has/dlt     # without --dlt: ours alone
 
-Ours asks for all pages and lands them in bronze. dlt runs its REST source into a DuckDB file (its default path), and into
-Parquet files. The server is a process of its own and counts for nobody.
+Ours asks for all pages and lands them in bronze: as an API, and, where dlt is installed beside us, as a source of type dlt with
+dlt's REST source. dlt runs that source into a DuckDB file (its default path), and into Parquet files. The server is a process of its own and counts for nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -44,6 +45,21 @@ from systock.etl_pipeline.bronze_layer.land_batches import land
 url, folder = sys.argv[1:]
 source = ApiSource.model_validate({"type": "api", "base_url": url, "pagination": {"type": "page"}, "tables": {
     "orders": {"endpoint": "/orders", "records": "data", "mode": "append", "key": ["id"]}}})
+summary = land(Path(folder), {"shop": source})
+print(sum(table.lines for table in summary.tables.values()))
+"""
+
+OURS_BY_DLT = """
+import sys
+from pathlib import Path
+from systock.dlt_settings import DltSource
+from systock.etl_pipeline.bronze_layer.land_batches import land
+url, folder = sys.argv[1:]
+paginator = {"type": "page_number", "base_page": 1, "page_param": "page", "total_path": None}
+source = DltSource.model_validate({"type": "dlt", "source": "dlt.sources.rest_api:rest_api_source", "args": {"config": {
+    "client": {"base_url": url, "paginator": paginator}, "resources": [
+    {"name": "orders", "endpoint": {"path": "orders", "data_selector": "data"}}]}},
+    "tables": {"orders": {"mode": "append", "key": ["id"]}}})
 summary = land(Path(folder), {"shop": source})
 print(sum(table.lines for table in summary.tables.values()))
 """
@@ -118,6 +134,8 @@ def main() -> None:
     url = f"http://127.0.0.1:{here.recv()}"
     with tempfile.TemporaryDirectory() as folder, closing(here):
         sides: dict[str, tuple[str, str, tuple[str, ...]]] = {"systock": (sys.executable, OURS, ())}
+        if find_spec("dlt"):
+            sides["systock by dlt"] = (sys.executable, OURS_BY_DLT, ())
         if arguments.dlt:
             sides["dlt to duckdb"] = (arguments.dlt, DLT, ("duckdb",))
             sides["dlt to parquet"] = (arguments.dlt, DLT, ("parquet",))

@@ -122,13 +122,7 @@ def items(source: Source, settings: DltSource, name: str, state: dict[str, Any])
 
         with Container().injectable_context(StateInjectableContext(state=state)):
             found = iter(source)
-    end = object()
-    while True:
-        with _faults(settings, f"resource {resource}"):
-            item = next(found, end)
-        if item is end:
-            return
-        yield item
+        yield from found
 
 
 # the function and its arguments

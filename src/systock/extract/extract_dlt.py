@@ -78,9 +78,15 @@ class _Extraction:
                 self._check_hints(dlt_source.hints(source, self._settings, self._name))
             told, fetched = time.monotonic(), 0
             for item in dlt_source.items(source, self._settings, self._name, self._state):
-                for batch in self._taken(item):
-                    fetched += batch.num_rows
-                    yield batch
+                if type(item) is dict:  # nearly all of them
+                    self._add(item)
+                else:
+                    for batch in self._taken(item):
+                        fetched += batch.num_rows
+                        yield batch
+                if self._is_full:
+                    fetched += len(self._rows)
+                    yield from self._emptied()
                 if time.monotonic() - told > 1:
                     told = time.monotonic()
                     self._asked.tell(self._name, fetched + len(self._rows))
@@ -141,8 +147,12 @@ class _Extraction:
                 yield from self._taken(each)
         else:
             self._add(item)
-            if len(self._rows) + len(self._wrong) >= _BATCH_ROWS or self._size >= _BATCH_CHARACTERS:
+            if self._is_full:
                 yield from self._emptied()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._rows) + len(self._wrong) >= _BATCH_ROWS or self._size >= _BATCH_CHARACTERS
 
     def _add(self, item: Any) -> None:
         try:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from systock.extract.arrow_text import bytes_text
 from systock.extract.json_rows import Number
 
-_AS_IT_IS = frozenset({str, bool, int, float, type(None), Number})
+_AS_IT_IS = frozenset({str, bool, float, type(None), Number})
 
 
 class WrittenNumber(float):
@@ -39,6 +39,8 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in _AS_IT_IS:
         return value
+    if kind is int:
+        return Number(value)  # as text at once: most values that are no texts are integers
     if kind is WrittenNumber:
         return Number(value.text)
     if isinstance(value, Mapping):
@@ -62,7 +64,7 @@ def plain(value: Any) -> Any:
     if callable(getattr(value, "item", None)):  # a number of NumPy
         return plain(value.item())
     if isinstance(value, int | float):
-        return int(value) if isinstance(value, int) else float(value)
+        return Number(int(value)) if isinstance(value, int) else float(value)
     return [plain(item) for item in value] if isinstance(value, Iterable) else str(value)
 
 
