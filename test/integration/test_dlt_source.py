@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,22 @@ def test_a_full_extract_remembers_nothing(tmp_path: Path) -> None:
     landed(shop)
     (tmp_path / "until").write_text("2000")
     assert landed(shop).of("erp", "events").lines == 2_000
+
+
+def test_from_the_beginning_again(tmp_path: Path) -> None:
+    """A span that begins where time does begins anew, if rows that come again can be told; any other asks for nothing of another time."""
+    (tmp_path / "until").write_text("1000")
+    tables = 'tables.events = {}\ntables.keyless = { resource = "events", mode = "append" }'
+    shop = project(tmp_path, EVENTS, f'source = "erp_source:erp"\n{tables}')
+    assert landed(shop).of("erp", "keyless").lines == 1_000
+    (tmp_path / "until").write_text("1001")
+    begin, soon = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1)
+    past = land(tmp_path, shop.settings.sources, between=(begin, begin + timedelta(days=9)))
+    assert past.tables == {} and past.failures == []
+    since_noon = land(tmp_path, shop.settings.sources, between=(datetime(2024, 1, 1, tzinfo=UTC), soon))
+    assert since_noon.of("erp", "events").lines == 1
+    anew = land(tmp_path, shop.settings.sources, between=(begin, soon))
+    assert anew.of("erp", "events").lines == 1_001 and "without a key" in failure(anew, "keyless").what
 
 
 # failures and secrets
