@@ -291,12 +291,12 @@ def test_a_process_that_dies_leaves_nothing_half(tmp_path: Path) -> None:
 
 
 def test_a_full_extract_remembers_nothing(tmp_path: Path) -> None:
-    """What it left out would count as gone."""
-    (tmp_path / "until").write_text("1000")
-    shop = project(tmp_path, EVENTS, 'source = "erp_source:erp"\ntables.events = { mode = "full" }')
-    landed(shop)
-    (tmp_path / "until").write_text("2000")
-    assert landed(shop).of("erp", "events").lines == 2_000
+    """What it left out would count as gone; nor does it go on where another mode ended."""
+    for mode in ("changes", "full", "full"):
+        (tmp_path / "until").write_text("2000" if mode == "full" else "1000")
+        shop = project(tmp_path, EVENTS, f'source = "erp_source:erp"\ntables.events = {{ mode = "{mode}" }}')
+        summary = landed(shop)
+    assert len(lines(shop, "events")) == 3_000 and summary.of("erp", "events").repeats == 1
 
 
 def test_from_the_beginning_again(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ SECRETS = """
         @dlt.resource
         def tells():
             yield {"id": 1}
-            raise ValueError(f"GET https://x/?token=s3cret%2F1&n={'9' * 1000}: {client['auth']['token']}, s3cret/1")
+            raise ValueError(f"{client['verb']} https://x/?token=s3cret%2F1&n={'9' * 1000}: {client['auth']['token']}, s3cret/1")
 
         return well, tells
 """
@@ -341,7 +341,7 @@ def test_a_failure_harms_nobody_else_and_tells_no_secret(tmp_path: Path, monkeyp
     monkeypatch.setenv("ERP_TOKEN", "s3cret/1")
     settings = """
         source = "erp_source:erp"
-        args = { client = { auth = { token = "Bearer ${ERP_TOKEN}" } } }
+        args = { client = { verb = "GET", auth = { token = "Bearer ${ERP_TOKEN}" } } }
         tables.tells = {}
         tables.well = {}
         tables.gone = { resource = "tell", mode = "append" }
@@ -350,7 +350,7 @@ def test_a_failure_harms_nobody_else_and_tells_no_secret(tmp_path: Path, monkeyp
     summary = landed(shop)
     assert {found.table: found.error.transient for found in summary.failures} == {"tells": False, "gone": False}
     told = "\n".join(str(found.error) for found in summary.failures) + repr(shop.settings)
-    assert "s3cret" not in told and "token=…&n=9" in told and " …" in told
+    assert "s3cret" not in told and "GET https://x/?token=…&n=9" in told and " …" in told
     assert "there is no resource 'tell': well, tells. Did you mean 'tells'?" in told
     assert lines(shop, "well") == [{"id": "1"}]
     written = [
