@@ -321,7 +321,7 @@ SECRETS = """
     import dlt
 
     @dlt.source
-    def erp(client):
+    def erp(verb, client):
         assert client["auth"]["token"] == "Bearer s3cret/1", client
 
         @dlt.resource
@@ -331,7 +331,7 @@ SECRETS = """
         @dlt.resource
         def tells():
             yield {"id": 1}
-            raise ValueError(f"{client['verb']} https://x/?token=s3cret%2F1&n={'9' * 1000}: {client['auth']['token']}, s3cret/1")
+            raise ValueError(f"{verb} https://x/?token=s3cret%2F1&n={'9' * 1000}: {client['auth']['token']}, s3cret/1")
 
         return well, tells
 """
@@ -341,7 +341,7 @@ def test_a_failure_harms_nobody_else_and_tells_no_secret(tmp_path: Path, monkeyp
     monkeypatch.setenv("ERP_TOKEN", "s3cret/1")
     settings = """
         source = "erp_source:erp"
-        args = { client = { verb = "GET", auth = { token = "Bearer ${ERP_TOKEN}" } } }
+        args = { verb = "GET", client = { auth = { token = "Bearer ${ERP_TOKEN}" } } }
         tables.tells = {}
         tables.well = {}
         tables.gone = { resource = "tell", mode = "append" }
