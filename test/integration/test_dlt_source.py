@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -205,6 +206,12 @@ def test_what_was_said_first_holds_until_somebody_decides(tmp_path: Path) -> Non
     summary = landed(shop)
     assert "key = ['n'] now; it said mode = 'changes', key = ['id', 'n']" in failure(summary, "merged").what
     assert [table for table, counts in summary.tables.items() if counts.lines] == [("erp", "added")]
+
+    (tmp_path / "erp_source.py").unlink()
+    for path in (tmp_path / ".systock").iterdir():  # bronze is enough
+        if path.name != "bronze":
+            shutil.rmtree(path)
+    assert Project(tmp_path).settings.sources["erp"].tables["merged"].key == ("id", "n")
 
     decided = project(tmp_path, changed, 'source = "erp_source:erp"\ntables.merged = { mode = "changes", key = ["n"] }')
     assert landed(decided).failures == []

@@ -15,7 +15,7 @@ from systock.dlt_settings import DltSource
 from systock.errors import SettingsError, SourceError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 
-_FILE = ".systock/dlt_hints.json"
+_FILE = ".systock/bronze/dlt_hints.json"
 
 
 def complete_settings(project_dir: Path) -> Settings:
