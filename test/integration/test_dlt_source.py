@@ -20,7 +20,7 @@ import pytest
 
 from api_server import Reply, Request, Server, serve
 from systock import Project
-from systock.errors import SettingsError, SourceError
+from systock.errors import IntegrityError, SettingsError, SourceError
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, land, open_log
 
 pytest.importorskip("dlt", reason="dlt is not installed: pip install 'systock[dlt]'")
@@ -212,6 +212,12 @@ def test_what_was_said_first_holds_until_somebody_decides(tmp_path: Path) -> Non
         if path.name != "bronze":
             shutil.rmtree(path)
     assert Project(tmp_path).settings.sources["erp"].tables["merged"].key == ("id", "n")
+    said = tmp_path / ".systock/bronze/dlt_hints.json"
+    said.rename(tmp_path / "whole")
+    said.write_text("{")
+    with pytest.raises(IntegrityError, match="is not as SyStock wrote it"):
+        Project(tmp_path)
+    (tmp_path / "whole").rename(said)
 
     decided = project(tmp_path, changed, 'source = "erp_source:erp"\ntables.merged = { mode = "changes", key = ["n"] }')
     assert landed(decided).failures == []

@@ -7,13 +7,14 @@ nothing. A source whose tables have mode and key in the settings is never asked.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from systock.config import Settings, load_settings
 from systock.dlt_settings import DltSource
-from systock.errors import SettingsError, SourceError
-from systock.etl_pipeline.bronze_layer.durable import storage_errors
+from systock.errors import IntegrityError, SettingsError, SourceError
+from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
 
 _FILE = ".systock/bronze/dlt_hints.json"
 
@@ -62,17 +63,26 @@ def _completed(name: str, source: DltSource, project_dir: Path, known: dict[str,
 
 
 def _kept(project_dir: Path) -> dict[str, Any]:
+    path = project_dir / _FILE
     try:
-        found: dict[str, Any] = json.loads((project_dir / _FILE).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise IntegrityError(
+            f"is not as SyStock wrote it: {error}",
+            where=str(path),
+            todo="Put the file back from a copy. Without one, remove it: then the sources are asked again.",
+        ) from None
     return found
 
 
 def _keep(project_dir: Path, known: dict[str, Any]) -> None:
     path = project_dir / _FILE
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".new")
+        make_folder(path.parent)
+        aside = path.with_suffix(f".{os.getpid()}")
         aside.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        aside.replace(path)
+        sync_file(aside)
+        move(aside, path)
+        sync_folder(path.parent)
