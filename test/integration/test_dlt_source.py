@@ -269,7 +269,7 @@ def test_what_failed_is_neither_lost_nor_doubled(tmp_path: Path) -> None:
     first = landed(shop)
     error = failure(first, "events")
     assert error.transient and error.what == "ConnectionError: gone away"
-    assert error.where == "sources.erp.tables.events, erp_source:erp, resource events"
+    assert error.where == "sources.erp.tables.events, erp_source:erp, resource events, erp_source.py:21"
     assert error.todo and "Run again later" in error.todo
     assert not failure(first, "halves").transient and lines(shop, "events") == lines(shop, "halves") == []
 

@@ -12,6 +12,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Sources side by side load modules one after the other: what is half loaded must not be seen by another.
 _LOADING = threading.Lock()
+#: What names of the project's own modules begin with: two projects may have one of the same name.
+_OF_PROJECT = "systock_project_"
 #: The longest message of a source that is shown.
 _SHOWN = 600
 #: Faults that may pass, by the names of their classes: of requests, SQLAlchemy, the standard library.
@@ -167,7 +170,7 @@ def _of_project(name: str, file: Path, project_dir: Path) -> ModuleType:
     """A module of the project, read anew: it may have changed, and another project may have one of the same name."""
     folder = str(project_dir)
     # dlt names the sections of its own settings by what stands behind the last dot.
-    known_as = f"systock_project_{hashlib.sha256(folder.encode()).hexdigest()[:12]}.{name}"
+    known_as = f"{_OF_PROJECT}{hashlib.sha256(folder.encode()).hexdigest()[:12]}.{name}"
     spec = spec_from_file_location(known_as, file)
     assert spec and spec.loader
     module = module_from_spec(spec)
@@ -218,7 +221,7 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
         said = " ".join(str(cause).split())
         told = SourceError(
             f"{type(cause).__name__}: {said}" if said else type(cause).__name__,
-            where=f"{settings.source}, {part}",
+            where=f"{settings.source}, {part}{_line(cause)}",
             state=STATE,
             todo=_todo(cause),
         )
@@ -232,6 +235,16 @@ def _without_secrets(error: SourceError, settings: DltSource) -> None:
     """Also as they stand in addresses."""
     secrets = [form for text in secrets_of(settings) for form in (text, quote(text, safe=""), quote_plus(text))]
     redact(error, sorted(set(secrets), key=lambda text: (-len(text), text)))
+
+
+def _line(cause: BaseException) -> str:
+    """Where in the modules of the project it was raised, if it was there."""
+    lines = [
+        f", {Path(frame.f_code.co_filename).name}:{number}"
+        for frame, number in walk_tb(cause.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith(_OF_PROJECT)
+    ]
+    return lines[-1] if lines else ""
 
 
 def _todo(cause: BaseException) -> str:

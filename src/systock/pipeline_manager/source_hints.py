@@ -55,7 +55,7 @@ def _completed(name: str, source: DltSource, project_dir: Path, known: dict[str,
                 raise SettingsError(
                     f"mode and key are not all set, and the source cannot be asked for them: {error.where}: {error.what}",
                     where=f"sources.{name}.tables.{table}",
-                    todo=f"{error.todo} Or set mode and key of its tables: then it is not asked before it is read.",
+                    todo=f"{(error.todo or '').rstrip('.')}. Or set mode and key of its tables: then it is not asked before it is read.",
                 ) from None
             known[asked] = {"mode": mode, "key": list(key)}
         tables[table] = of.with_hints(known[asked]["mode"], tuple(known[asked]["key"]))
