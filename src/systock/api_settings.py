@@ -181,7 +181,7 @@ class Incremental(Section):
 
 
 class ApiTable(TableSettings):
-    """Which endpoint delivers one raw table."""
+    """Which endpoint delivers one raw table. paged: path of the list that pages are cut from, if the records lie deeper."""
 
     endpoint: str
     method: Literal["GET", "POST"] | None = None
@@ -189,6 +189,7 @@ class ApiTable(TableSettings):
     body: dict[str, Any] | None = None
     query: Text | None = None
     records: str = ""
+    paged: str = ""
     outer: dict[str, Text] = Field(default_factory=dict)
     errors: str = ""
     pagination: Pagination | None = None
@@ -200,6 +201,14 @@ class ApiTable(TableSettings):
     def _below_the_address(cls, value: str) -> str:
         if "://" in value or value.startswith("//") or "?" in value:
             raise ValueError(f"{value!r} is not a path below base_url, such as '/orders'; parameters stand in params")
+        return value
+
+    @check("paged")
+    @classmethod
+    def _on_the_way(cls, value: str, info: ValidationInfo) -> str:
+        records = info.data.get("records", "")
+        if value and not records.startswith(f"{value}."):
+            raise ValueError(f"{value!r} is not on the way to the records: records = {records!r} does not begin with it")
         return value
 
     @check("query")

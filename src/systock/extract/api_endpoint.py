@@ -77,10 +77,12 @@ class Endpoint:
                 if self._table.outer
                 else records_of(answer.body, self._table.records)
             )
-            if records and records == before:
+            # What pages are made of: the records, or what these lie in.
+            paged = self._paged(answer) if self._table.paged else records
+            if paged and paged == before:
                 raise self._endless("the same records come again and again")
-            fetched, before = fetched + len(records), records
-            at = self._paging.next(at, answer, records, fetched)
+            fetched, before = fetched + len(paged), paged
+            at = self._paging.next(at, answer, paged, fetched)
             if isinstance(at, str) and "://" in at:
                 at = self._client.without_credentials(at)
             if at is None:
@@ -98,6 +100,14 @@ class Endpoint:
             seen.add(at)
             yield Page(records, (at, fetched))
         raise self._endless(f"there are more than {self._source.max_pages:,} pages")
+
+    def _paged(self, answer: Answer) -> list[Any]:
+        found = value_at(answer.body, self._table.paged)
+        if not isinstance(found, list):
+            raise SourceError(
+                f"paged = {self._table.paged!r} leads to no list", todo="Correct paged and records of the table."
+            )
+        return found
 
     def _raise_errors(self, answer: Answer) -> None:
         """Errors that an answer tells of with a good status."""

@@ -1,0 +1,200 @@
+-- Order lines as sold, and what was given back of them as returns. A line is sold when its order is placed, which in Vendure is when it
+-- is paid or its payment authorized.
+--
+-- sale     what the line holds now and all that was withdrawn from it since (cancelled before it left, or returned).
+-- return   the lines of refunds; and what was withdrawn without a refund of the line.
+-- amounts  whole minor units; a line is priced without tax where price x quantity gives Vendure's own amount, else with its tax.
+WITH withdrawn AS (
+    SELECT
+        cancelled.entry_id AS entry_id,
+        cancelled.orderlineid AS order_line_id,
+        cancelled.cancelled_at AS cancelled_at,
+        try_number(cancelled.quantity) AS quantity,
+        SUM(try_number(cancelled.quantity)) OVER (
+            PARTITION BY cancelled.orderlineid ORDER BY try_number(cancelled.entry_id)
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS quantity_so_far
+    FROM bronze.vendure__cancelled_lines AS cancelled
+),
+
+withdrawn_line AS (
+    SELECT withdrawn.order_line_id AS order_line_id, SUM(withdrawn.quantity) AS quantity
+    FROM withdrawn
+    GROUP BY withdrawn.order_line_id
+),
+
+-- A refund over two payments is two refunds with the same lines, made at once: the first of them tells.
+refunded AS (
+    SELECT
+        refunds.refund_id AS refund_id,
+        refunds.order_line_id AS order_line_id,
+        refunds.created_at AS refunded_at,
+        try_number(refunds.quantity) AS quantity,
+        ROW_NUMBER() OVER (
+            PARTITION BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19) ORDER BY try_number(refunds.refund_id)
+        ) AS part_no
+    FROM bronze.vendure__refund_lines AS refunds
+    WHERE refunds.state <> 'Failed'
+),
+
+refunded_line AS (
+    SELECT refunded.order_line_id AS order_line_id, SUM(refunded.quantity) AS quantity
+    FROM refunded
+    WHERE refunded.part_no = 1
+    GROUP BY refunded.order_line_id
+),
+
+fulfilled_line AS (
+    SELECT packed.order_line_id AS order_line_id
+    FROM bronze.vendure__fulfillment_lines AS packed
+    WHERE packed.state <> 'Cancelled'
+    GROUP BY packed.order_line_id
+),
+
+line AS (
+    SELECT
+        lines.id AS id,
+        lines.order_code AS order_code,
+        json_get(lines.variant, 'id') AS product_id,
+        lines.order_customer_id AS customer_id,
+        lines.order_placed_at AS placed_at,
+        -- Nothing of it ever left.
+        lines.order_state = 'Cancelled' AND fulfilled_line.order_line_id IS NULL AS is_void,
+        try_number(lines.quantity) AS quantity,
+        COALESCE(withdrawn_line.quantity, 0) AS withdrawn_quantity,
+        COALESCE(refunded_line.quantity, 0) AS refunded_quantity,
+        mul(try_number(lines.unit_price), try_number(lines.quantity), 4) <> try_number(lines.line_price) AS includes_tax,
+        try_number(lines.unit_price) AS price,
+        try_number(lines.unit_price_with_tax) AS price_with_tax,
+        try_number(lines.prorated_unit_price) AS net_price,
+        try_number(lines.prorated_unit_price_with_tax) AS paid_price,
+        try_number(lines.prorated_line_price) AS net,
+        try_number(lines.prorated_line_price_with_tax) AS paid,
+        lines.order_currency AS currency,
+        COALESCE(
+            NULLIF(json_get(lines.order_channels, '0.code'), '__default_channel__'),
+            json_get(lines.order_channels, '1.code'), 'online'
+        ) AS channel
+    FROM bronze.vendure__order_lines AS lines
+    LEFT JOIN withdrawn_line ON withdrawn_line.order_line_id = lines.id
+    LEFT JOIN refunded_line ON refunded_line.order_line_id = lines.id
+    LEFT JOIN fulfilled_line ON fulfilled_line.order_line_id = lines.id
+    -- An aggregate is the sum of its sellers' orders.
+    WHERE lines.order_type <> 'Aggregate'
+),
+
+told AS (
+    SELECT
+        line.order_code AS sale_id,
+        line.id AS line_no,
+        line.product_id AS product_id,
+        line.customer_id AS customer_id,
+        line.placed_at AS sold_at,
+        'sale' AS kind,
+        line.is_void AS is_void,
+        line.quantity + line.withdrawn_quantity AS quantity,
+        line.includes_tax AS includes_tax,
+        line.price AS price,
+        line.price_with_tax AS price_with_tax,
+        line.net + mul(line.withdrawn_quantity, line.net_price, 4) AS net,
+        line.paid + mul(line.withdrawn_quantity, line.paid_price, 4) AS paid,
+        line.currency AS currency,
+        line.channel AS channel,
+        CAST(NULL AS text) AS original_sale_id,
+        CAST(NULL AS text) AS original_line_no
+    FROM line
+    UNION ALL
+    SELECT
+        'refund/' || refunded.refund_id AS sale_id,
+        line.id AS line_no,
+        line.product_id AS product_id,
+        line.customer_id AS customer_id,
+        refunded.refunded_at AS sold_at,
+        'return' AS kind,
+        line.is_void AS is_void,
+        -refunded.quantity AS quantity,
+        line.includes_tax AS includes_tax,
+        line.price AS price,
+        line.price_with_tax AS price_with_tax,
+        -mul(refunded.quantity, line.net_price, 4) AS net,
+        -mul(refunded.quantity, line.paid_price, 4) AS paid,
+        line.currency AS currency,
+        line.channel AS channel,
+        line.order_code AS original_sale_id,
+        line.id AS original_line_no
+    FROM refunded
+    INNER JOIN line ON line.id = refunded.order_line_id
+    WHERE refunded.part_no = 1
+    UNION ALL
+    SELECT
+        'cancellation/' || withdrawn.entry_id AS sale_id,
+        line.id AS line_no,
+        line.product_id AS product_id,
+        line.customer_id AS customer_id,
+        withdrawn.cancelled_at AS sold_at,
+        'return' AS kind,
+        line.is_void AS is_void,
+        -CASE
+            WHEN withdrawn.quantity_so_far - withdrawn.quantity >= line.refunded_quantity THEN withdrawn.quantity
+            ELSE withdrawn.quantity_so_far - line.refunded_quantity
+        END AS quantity,
+        line.includes_tax AS includes_tax,
+        line.price AS price,
+        line.price_with_tax AS price_with_tax,
+        -mul(
+            CASE
+                WHEN withdrawn.quantity_so_far - withdrawn.quantity >= line.refunded_quantity THEN withdrawn.quantity
+                ELSE withdrawn.quantity_so_far - line.refunded_quantity
+            END, line.net_price, 4
+        ) AS net,
+        -mul(
+            CASE
+                WHEN withdrawn.quantity_so_far - withdrawn.quantity >= line.refunded_quantity THEN withdrawn.quantity
+                ELSE withdrawn.quantity_so_far - line.refunded_quantity
+            END, line.paid_price, 4
+        ) AS paid,
+        line.currency AS currency,
+        line.channel AS channel,
+        line.order_code AS original_sale_id,
+        line.id AS original_line_no
+    FROM withdrawn
+    INNER JOIN line ON line.id = withdrawn.order_line_id
+    -- The oldest units are those that refunds tell of.
+    WHERE withdrawn.quantity_so_far > line.refunded_quantity
+),
+
+minor AS (
+    SELECT
+        try_number(
+            CASE json_get(settings.config, 'moneyStrategyPrecision')
+                WHEN '0' THEN '1' WHEN '1' THEN '0.1' WHEN '2' THEN '0.01' WHEN '3' THEN '0.001' WHEN '4' THEN '0.0001'
+            END
+        ) AS unit
+    FROM bronze.vendure__global_settings AS settings
+)
+
+SELECT
+    told.sale_id AS sale_id,
+    told.line_no AS line_no,
+    'online' AS location_id,
+    told.product_id AS product_id,
+    told.customer_id AS customer_id,
+    told.sold_at AS sold_at,
+    told.kind AS sale_kind,
+    told.is_void AS is_void,
+    told.quantity AS quantity,
+    mul(CASE WHEN told.includes_tax THEN told.price_with_tax ELSE told.price END, minor.unit, 4) AS unit_price_amount,
+    told.includes_tax AS price_includes_tax,
+    mul(
+        CASE
+            WHEN told.includes_tax THEN mul(told.quantity, told.price_with_tax, 4) - told.paid
+            ELSE mul(told.quantity, told.price, 4) - told.net
+        END, minor.unit, 4
+    ) AS discount_amount,
+    mul(told.paid - told.net, minor.unit, 4) AS tax_amount,
+    told.currency AS currency_code,
+    told.channel AS channel,
+    told.original_sale_id AS original_sale_id,
+    told.original_line_no AS original_line_no
+FROM told
+CROSS JOIN minor;
