@@ -20,7 +20,7 @@ withdrawn AS (
 used AS (
     SELECT
         levels.variant_id AS variant_id,
-        CASE WHEN COUNT(*) = 1 THEN MIN(levels.location_id) END AS location_id
+        CASE WHEN MIN(levels.location_id) = MAX(levels.location_id) THEN MIN(levels.location_id) END AS location_id
     FROM bronze.vendure__stock_levels AS levels
     WHERE levels.updated_at <> levels.created_at OR levels.on_hand <> '0' OR levels.allocated <> '0'
     GROUP BY levels.variant_id

@@ -31,7 +31,8 @@ refunded AS (
         refunds.created_at AS refunded_at,
         try_number(refunds.quantity) AS quantity,
         ROW_NUMBER() OVER (
-            PARTITION BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19) ORDER BY try_number(refunds.refund_id)
+            PARTITION BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19)
+            ORDER BY try_number(refunds.refund_id)
         ) AS part_no
     FROM bronze.vendure__refund_lines AS refunds
     WHERE refunds.state <> 'Failed'
@@ -51,11 +52,22 @@ fulfilled_line AS (
     GROUP BY packed.order_line_id
 ),
 
+used AS (
+    SELECT
+        levels.variant_id AS variant_id,
+        CASE WHEN MIN(levels.location_id) = MAX(levels.location_id) THEN MIN(levels.location_id) END AS location_id
+    FROM bronze.vendure__stock_levels AS levels
+    WHERE levels.updated_at <> levels.created_at OR levels.on_hand <> '0' OR levels.allocated <> '0'
+    GROUP BY levels.variant_id
+),
+
 line AS (
     SELECT
         lines.id AS id,
         lines.order_code AS order_code,
         json_get(lines.variant, 'id') AS product_id,
+        -- Where its goods are, if they are at one place only; Vendure does not say which it takes them from.
+        used.location_id AS shelf,
         lines.order_customer_id AS customer_id,
         lines.order_placed_at AS placed_at,
         -- Nothing of it ever left.
@@ -63,7 +75,8 @@ line AS (
         try_number(lines.quantity) AS quantity,
         COALESCE(withdrawn_line.quantity, 0) AS withdrawn_quantity,
         COALESCE(refunded_line.quantity, 0) AS refunded_quantity,
-        mul(try_number(lines.unit_price), try_number(lines.quantity), 4) <> try_number(lines.line_price) AS includes_tax,
+        mul(try_number(lines.unit_price), try_number(lines.quantity), 4)
+        <> try_number(lines.line_price) AS includes_tax,
         try_number(lines.unit_price) AS price,
         try_number(lines.unit_price_with_tax) AS price_with_tax,
         try_number(lines.prorated_unit_price) AS net_price,
@@ -78,6 +91,7 @@ line AS (
     FROM bronze.vendure__order_lines AS lines
     LEFT JOIN withdrawn_line ON withdrawn_line.order_line_id = lines.id
     LEFT JOIN refunded_line ON refunded_line.order_line_id = lines.id
+    LEFT JOIN used ON used.variant_id = json_get(lines.variant, 'id')
     LEFT JOIN fulfilled_line ON fulfilled_line.order_line_id = lines.id
     -- An aggregate is the sum of its sellers' orders.
     WHERE lines.order_type <> 'Aggregate'
@@ -88,6 +102,7 @@ told AS (
         line.order_code AS sale_id,
         line.id AS line_no,
         line.product_id AS product_id,
+        line.shelf AS shelf,
         line.customer_id AS customer_id,
         line.placed_at AS sold_at,
         'sale' AS kind,
@@ -108,6 +123,7 @@ told AS (
         'refund/' || refunded.refund_id AS sale_id,
         line.id AS line_no,
         line.product_id AS product_id,
+        line.shelf AS shelf,
         line.customer_id AS customer_id,
         refunded.refunded_at AS sold_at,
         'return' AS kind,
@@ -130,6 +146,7 @@ told AS (
         'cancellation/' || withdrawn.entry_id AS sale_id,
         line.id AS line_no,
         line.product_id AS product_id,
+        line.shelf AS shelf,
         line.customer_id AS customer_id,
         withdrawn.cancelled_at AS sold_at,
         'return' AS kind,
@@ -177,6 +194,7 @@ SELECT
     told.sale_id AS sale_id,
     told.line_no AS line_no,
     'online' AS location_id,
+    told.shelf AS fulfilled_from_location_id,
     told.product_id AS product_id,
     told.customer_id AS customer_id,
     told.sold_at AS sold_at,

@@ -1,6 +1,6 @@
--- What Vendure states to be on hand, whatever is allocated of it: each run states every level anew, and sets the balance.
+-- What Vendure states to be on hand, whatever is allocated of it, as of the run that first saw it: each state sets the balance.
 SELECT
-    levels.id || ' ' || CAST(levels._extracted_at AS text) AS count_id,
+    levels.id || ' ' || levels.updated_at || ' ' || levels.on_hand AS count_id,
     levels.location_id AS location_id,
     levels.variant_id AS product_id,
     -- A level that changed while the run read it holds from its change on, not from the beginning of the reading.

@@ -6,22 +6,29 @@ WITH used AS (
     SELECT
         levels.variant_id AS variant_id,
         levels.location_id AS location_id,
-        levels.created_at AS created_at,
-        ROW_NUMBER() OVER (
-            PARTITION BY levels.variant_id ORDER BY levels.created_at, try_number(levels.on_hand) DESC, levels.id
-        ) AS place_no
+        MIN(levels.created_at) AS created_at
     FROM bronze.vendure__stock_levels AS levels
     -- Vendure makes levels of 0 at every location beforehand: one that never changed was never used.
     WHERE levels.updated_at <> levels.created_at OR levels.on_hand <> '0' OR levels.allocated <> '0'
+    GROUP BY levels.variant_id, levels.location_id
+),
+
+ranked AS (
+    SELECT
+        used.variant_id AS variant_id,
+        used.location_id AS location_id,
+        used.created_at AS created_at,
+        ROW_NUMBER() OVER (PARTITION BY used.variant_id ORDER BY used.created_at, used.location_id) AS place_no
+    FROM used
 ),
 
 home AS (
     SELECT
-        used.variant_id AS variant_id,
-        MIN(CASE WHEN used.place_no = 1 THEN used.location_id END) AS location_id,
-        MIN(CASE WHEN used.place_no = 2 THEN used.created_at END) AS until_at
-    FROM used
-    GROUP BY used.variant_id
+        ranked.variant_id AS variant_id,
+        MIN(CASE WHEN ranked.place_no = 1 THEN ranked.location_id END) AS location_id,
+        MIN(CASE WHEN ranked.place_no = 2 THEN ranked.created_at END) AS until_at
+    FROM ranked
+    GROUP BY ranked.variant_id
 )
 
 SELECT
