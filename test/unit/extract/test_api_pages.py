@@ -64,6 +64,32 @@ def test_offset_goes_by_what_came_not_by_what_was_asked(tmp_path: Path, cap: int
     assert ids(found.only()) == list(range(1, 24))
 
 
+@pytest.mark.parametrize("pages", [
+    {"type": "page"}, {"type": "page", "total": "total"}, {"type": "offset"}, {"type": "offset", "total": "total"},
+    {"type": "cursor", "param": "after", "last": "id"},
+])  # fmt: skip
+def test_pages_of_what_the_records_lie_in(tmp_path: Path, pages: dict[str, str]) -> None:
+    """Order 1 has no line, order 2 has two, order 3 three; orders 4 and 5 have none, a whole page of them; order 6 has one."""
+    listed = [{"id": id, "lines": [{"id": id * 10 + no} for no in range(lines)]} for id, lines in enumerate([0, 2, 3, 0, 0, 1], 1)]
+
+    def respond(request: Request) -> Reply:
+        begin = (request.number("page", 1) - 1) * 2 + request.number("offset", 0) + request.number("after", 0)
+        return Reply({"orders": listed[begin : begin + 2], "total": len(listed)})
+
+    table = {"records": "orders.lines", "outer": {"order_id": "orders.id"}, "paged": "orders", "pagination": pages}
+    with serve(respond) as server:
+        found = extract(source(server.url, table), tmp_path)
+    assert ids(found.only()) == [20, 21, 30, 31, 32, 60]
+
+
+def test_a_list_of_pages_that_is_none(tmp_path: Path) -> None:
+    with serve(lambda request: Reply({"orders": {"lines": [{"id": 1}]}})) as server:
+        found = extract(source(server.url, {"records": "orders.lines", "paged": "orders"}), tmp_path)
+    assert "paged = 'orders' leads to no list" in str(found.error())
+    with pytest.raises(ValueError, match=r"'bills' is not on the way to the records: records = 'orders\.lines'"):
+        source("http://127.0.0.1", {"records": "orders.lines", "paged": "bills"})
+
+
 @pytest.mark.parametrize("last", [None, "", "missing"])
 def test_cursor_in_the_body(tmp_path: Path, last: str | None) -> None:
     def respond(request: Request) -> Reply:

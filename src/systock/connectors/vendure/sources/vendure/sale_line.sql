@@ -11,7 +11,7 @@ WITH withdrawn AS (
         cancelled.cancelled_at AS cancelled_at,
         try_number(cancelled.quantity) AS quantity,
         SUM(try_number(cancelled.quantity)) OVER (
-            PARTITION BY cancelled.orderlineid ORDER BY try_number(cancelled.entry_id)
+            PARTITION BY cancelled.orderlineid ORDER BY cancelled.cancelled_at, cancelled.entry_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS quantity_so_far
     FROM bronze.vendure__cancelled_lines AS cancelled
@@ -23,25 +23,21 @@ withdrawn_line AS (
     GROUP BY withdrawn.order_line_id
 ),
 
--- A refund over two payments is two refunds with the same lines, made at once: the first of them tells.
+-- A refund over two payments is two refunds with the same lines, made at once: one of them tells.
 refunded AS (
     SELECT
-        refunds.refund_id AS refund_id,
         refunds.order_line_id AS order_line_id,
-        refunds.created_at AS refunded_at,
-        try_number(refunds.quantity) AS quantity,
-        ROW_NUMBER() OVER (
-            PARTITION BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19)
-            ORDER BY try_number(refunds.refund_id)
-        ) AS part_no
+        MIN(refunds.refund_id) AS refund_id,
+        MIN(refunds.created_at) AS refunded_at,
+        MIN(try_number(refunds.quantity)) AS quantity
     FROM bronze.vendure__refund_lines AS refunds
     WHERE refunds.state <> 'Failed'
+    GROUP BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19)
 ),
 
 refunded_line AS (
     SELECT refunded.order_line_id AS order_line_id, SUM(refunded.quantity) AS quantity
     FROM refunded
-    WHERE refunded.part_no = 1
     GROUP BY refunded.order_line_id
 ),
 
@@ -140,7 +136,6 @@ told AS (
         line.id AS original_line_no
     FROM refunded
     INNER JOIN line ON line.id = refunded.order_line_id
-    WHERE refunded.part_no = 1
     UNION ALL
     SELECT
         'cancellation/' || withdrawn.entry_id AS sale_id,

@@ -1,6 +1,26 @@
--- What was paid and what was given back, tax and shipping included. A refund of lines is paid with these returns, another one stands
--- with its order.
-WITH paid AS (
+-- What was paid and what was given back, tax and shipping included. A refund of lines stands with these returns, another one with its
+-- order.
+WITH returned AS (
+    SELECT
+        refunds.order_line_id AS order_line_id,
+        SUBSTRING(refunds.created_at, 1, 19) AS refunded_at,
+        MIN(refunds.refund_id) AS refund_id
+    FROM bronze.vendure__refund_lines AS refunds
+    WHERE refunds.state <> 'Failed'
+    GROUP BY refunds.order_line_id, SUBSTRING(refunds.created_at, 1, 19)
+),
+
+-- The sale line of a refund over two payments has the name of one of them.
+named AS (
+    SELECT refunds.refund_id AS refund_id, MIN(returned.refund_id) AS returned_by
+    FROM bronze.vendure__refund_lines AS refunds
+    INNER JOIN returned
+        ON returned.order_line_id = refunds.order_line_id
+        AND returned.refunded_at = SUBSTRING(refunds.created_at, 1, 19)
+    GROUP BY refunds.refund_id
+),
+
+paid AS (
     SELECT
         payments.order_code AS sale_id,
         'payment/' || payments.id AS tender_no,
@@ -11,15 +31,13 @@ WITH paid AS (
     WHERE payments.state = 'Settled'
     UNION ALL
     SELECT
-        CASE
-            WHEN json_get(refunds.lines, '0.order_line_id') IS NULL THEN refunds.order_code
-            ELSE 'refund/' || refunds.id
-        END AS sale_id,
+        COALESCE('refund/' || named.returned_by, refunds.order_code) AS sale_id,
         'refund/' || refunds.id AS tender_no,
         refunds.payment_method AS tender_method,
         -try_number(refunds.total) AS amount,
         refunds.order_currency AS currency
     FROM bronze.vendure__refunds AS refunds
+    LEFT JOIN named ON named.refund_id = refunds.id
     WHERE refunds.state = 'Settled'
 )
 
