@@ -242,3 +242,111 @@ def test_orders_refunds_and_levels(vendure: str, tmp_path: Path, monkeypatch: py
         ("AAA1", "payment/1", *amounts("20")), ("AAA1", "payment/2", *amounts("9.97")), ("AAA5", "payment/5", *amounts("18")),
         ("refund/5", "refund/5", *amounts("-8")), ("refund/5", "refund/6", *amounts("-1.99")), ("AAA5", "refund/9", *amounts("-18")),
     ]  # fmt: skip
+
+
+# --- The real server -------------------------------------------------------------------------------------------------
+
+READS = ("ReadOrder", "ReadCustomer", "ReadCatalog", "ReadStockLocation", "ReadSettings")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with vendure_server(tmp_path / "vendure") as address:
+        yield Shop(address)
+
+
+@pytest.mark.long
+def test_a_real_vendure(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.reader("reader@example.com", "only to read", *READS)
+    [main] = [place["id"] for place in shop.admin("{ stockLocations { items { id } } }")["items"]]
+    annex = shop.location("Annex")
+    shop.product("TEA", 1000, {main: 100})
+    shop.product("CUP", 799, {main: 50, annex: 20})
+    shop.product("GIFT", 500, {}, track="FALSE")
+    shop.product("POT", 2500, {main: 30})
+    shop.coupon("TEN", 10)
+    delivered = shop.paid({"TEA": 3, "CUP": 2, "GIFT": 1})
+    shop.fulfil(delivered, {"TEA": 3, "CUP": 2, "GIFT": 1}, "Shipped", "Delivered")
+    reserved = shop.paid({"TEA": 5}, coupon="TEN")
+    gone = shop.paid({"TEA": 4})
+    shop.cancel(gone)
+    # No sales: a draft, an order that is not paid, a cart.
+    shop.draft({"TEA": 7})
+    shop.ordered({"TEA": 2})
+    shop.cart("TEA")
+    # Four of six are packed.
+    packed = shop.paid({"POT": 6})
+    shop.fulfil(packed, {"POT": 4})
+    monkeypatch.setenv("VENDURE_PASSWORD", "only to read")
+    project = project_at(tmp_path / "p", shop.address)
+    file = project / "systock.toml"
+    file.write_text(file.read_text("utf-8").replace('user = "superadmin"', 'user = "reader@example.com"'), "utf-8")
+    assert Project(project).run().status == "published"
+    assert Project(project).run().status == "nothing new"
+    lines = """SELECT sale_id, sku, sale_kind, CAST(quantity_units AS integer), gross_amount, discount_amount, net_amount, tax_amount
+        FROM gold.fact_sale_line JOIN serve.product_current USING (product_durable_key) WHERE is_counted
+        ORDER BY sold_at, sale_kind DESC, sale_id, line_no"""
+    code = {order: shop.look(order)["code"] for order in (delivered, reserved, gone, packed)}
+    sold = [
+        (code[delivered], "TEA", "sale", 3, *amounts("30", "0", "30", "6")),
+        # 7.99 and its tax are 9.59: two are 19.18 and hold 3.20
+        (code[delivered], "CUP", "sale", 2, *amounts("15.98", "0", "15.98", "3.20")),
+        (code[delivered], "GIFT", "sale", 1, *amounts("5", "0", "5", "1")),
+        (code[reserved], "TEA", "sale", 5, *amounts("50", "5", "45", "9")),
+        (code[packed], "POT", "sale", 6, *amounts("150", "0", "150", "30")),
+    ]
+    assert sorted(ask(project, lines)) == sorted(sold)
+    void = "SELECT sale_id, CAST(quantity_units AS integer) FROM gold.fact_sale_line WHERE NOT is_counted ORDER BY 2 DESC"
+    assert [(sale_id.partition("/")[0], units) for sale_id, units in ask(project, void)] == [
+        (code[gone], 4), ("cancellation", -4)
+    ]  # fmt: skip
+    stock = STOCK.replace("product_id, location_id, CAST", "sku, location_id, CAST").replace(
+        "FROM serve.stock_on_hand", "FROM serve.stock_on_hand JOIN serve.product_current USING (product_durable_key)"
+    ).replace("ORDER BY product_id", "ORDER BY sku")  # fmt: skip
+    assert ask(project, stock) == [
+        ("CUP", main, 48), ("CUP", annex, 20), ("POT", main, 26), ("POT", annex, 0), ("TEA", main, 97), ("TEA", annex, 0)
+    ]  # fmt: skip
+
+    # A refund does not change its order. One of the tea is back on the shelf and paid back, of a pot only the money went back.
+    shop.cancel(delivered, {"TEA": 1})
+    shop.refund(delivered, {"TEA": 1}, 1200)
+    kept = shop.paid({"POT": 2})
+    shop.fulfil(kept, {"POT": 2}, "Shipped", "Delivered")
+    assert Project(project).run().status == "published"
+    shop.refund(kept, {"POT": 1}, 3000)
+    # One of the pots that are not packed is cancelled, and Vendure puts it on the shelf: 26 - 2 + 1 = 25.
+    shop.cancel(packed, {"POT": 1})
+    # Two are sent while nobody keeps track of pots: a movement, and no change of the level.
+    shop.update("POT", trackInventory="FALSE")
+    untracked = shop.paid({"POT": 2})
+    shop.fulfil(untracked, {"POT": 2}, "Shipped")
+    shop.update("POT", trackInventory="TRUE")
+    assert Project(project).run().status == "published"
+    assert ask(project, "SELECT COUNT(*) FROM silver.quarantine") == [(0,)]
+    code |= {order: shop.look(order)["code"] for order in (kept, untracked)}
+    sold += [
+        ("refund", "TEA", "return", -1, *amounts("-10", "0", "-10", "-2")),
+        (code[kept], "POT", "sale", 2, *amounts("50", "0", "50", "10")),
+        ("refund", "POT", "return", -1, *amounts("-25", "0", "-25", "-5")),
+        ("cancellation", "POT", "return", -1, *amounts("-25", "0", "-25", "-5")),
+        (code[untracked], "POT", "sale", 2, *amounts("50", "0", "50", "10")),
+    ]
+    assert sorted((row[0].partition("/")[0], *row[1:]) for row in ask(project, lines)) == sorted(sold)
+    assert ask(project, stock) == [
+        ("CUP", main, 48), ("CUP", annex, 20), ("POT", main, 25), ("POT", annex, 0), ("TEA", main, 98), ("TEA", annex, 0)
+    ]  # fmt: skip
+    # available = on hand - reserved, as Vendure has it
+    open_units = """SELECT sku, CAST(SUM(reserved_units) AS integer) FROM gold.fact_order_line
+        JOIN serve.product_current USING (product_durable_key) GROUP BY sku ORDER BY sku"""
+    allocated = {
+        variant["sku"]: sum(level["stockAllocated"] for level in variant["stockLevels"])
+        for variant in shop.admin("{ productVariants { items { sku stockLevels { stockAllocated } } } }")["items"]
+    }
+    assert dict(ask(project, open_units)) == allocated == {"TEA": 5, "CUP": 0, "GIFT": 0, "POT": 1}
+    # The last word on pots: 30 - 4 + 1 - 2 - 2 = 23 by the movements, and the level is 25.
+    counted = """SELECT CAST(book_units AS integer), CAST(counted_units AS integer), CAST(variance_units AS integer)
+        FROM gold.fact_stock_count JOIN serve.product_current USING (product_durable_key)
+        WHERE sku = 'POT' AND location_id = '1' ORDER BY counted_at DESC LIMIT 1"""
+    assert ask(project, counted) == [(23, 25, 2)]
+    paid = "SELECT SUM(amount) FROM gold.fact_tender WHERE tender_no LIKE 'refund/%'"
+    assert ask(project, paid) == [(amounts("-42")[0],)]

@@ -102,6 +102,24 @@ class Shop:
         self._set_up()
         self.variants = dict[str, str]()
 
+    def reader(self, user: str, password: str, *permissions: str) -> None:
+        """An administrator who may do no more than this."""
+        role = self.admin(
+            "mutation ($i: CreateRoleInput!) { createRole(input: $i) { id } }",
+            i={"code": user, "description": "reads", "permissions": permissions, "channelIds": [self.channel]},
+        )["id"]
+        self.admin(
+            "mutation ($i: CreateAdministratorInput!) { createAdministrator(input: $i) { id } }",
+            i={"firstName": "a", "lastName": "b", "emailAddress": user, "password": password, "roleIds": [role]},
+        )
+
+    def cart(self, sku: str) -> None:
+        """Somebody is still shopping."""
+        Api(f"{self.address}/shop-api")(
+            f"mutation ($v: ID!) {{ addItemToOrder(productVariantId: $v, quantity: 1) {{ __typename {FAILED} }} }}",
+            v=self.variants[sku],
+        )
+
     def _set_up(self) -> None:
         admin = self.admin
         country = admin(
