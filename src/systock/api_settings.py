@@ -208,7 +208,9 @@ class ApiTable(TableSettings):
     def _on_the_way(cls, value: str, info: ValidationInfo) -> str:
         records = info.data.get("records", "")
         if value and not records.startswith(f"{value}."):
-            raise ValueError(f"{value!r} is not on the way to the records: records = {records!r} does not begin with it")
+            raise ValueError(
+                f"{value!r} is not on the way to the records: records = {records!r} does not begin with it"
+            )
         return value
 
     @check("query")

@@ -195,7 +195,11 @@ class Answer(BaseHTTPRequestHandler):
     def answer(self, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         text = json.dumps(body).encode()
         self.send_response(200)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(text)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(text)),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(text)
@@ -296,7 +300,9 @@ def test_a_real_vendure(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (code[packed], "POT", "sale", 6, *amounts("150", "0", "150", "30")),
     ]
     assert sorted(ask(project, lines)) == sorted(sold)
-    void = "SELECT sale_id, CAST(quantity_units AS integer) FROM gold.fact_sale_line WHERE NOT is_counted ORDER BY 2 DESC"
+    void = (
+        "SELECT sale_id, CAST(quantity_units AS integer) FROM gold.fact_sale_line WHERE NOT is_counted ORDER BY 2 DESC"
+    )
     assert [(sale_id.partition("/")[0], units) for sale_id, units in ask(project, void)] == [
         (code[gone], 4), ("cancellation", -4)
     ]  # fmt: skip

@@ -70,7 +70,10 @@ def test_offset_goes_by_what_came_not_by_what_was_asked(tmp_path: Path, cap: int
 ])  # fmt: skip
 def test_pages_of_what_the_records_lie_in(tmp_path: Path, pages: dict[str, str]) -> None:
     """Order 1 has no line, order 2 has two, order 3 three; orders 4 and 5 have none, a whole page of them; order 6 has one."""
-    listed = [{"id": id, "lines": [{"id": id * 10 + no} for no in range(lines)]} for id, lines in enumerate([0, 2, 3, 0, 0, 1], 1)]
+    listed = [
+        {"id": id, "lines": [{"id": id * 10 + no} for no in range(lines)]}
+        for id, lines in enumerate([0, 2, 3, 0, 0, 1], 1)
+    ]
 
     def respond(request: Request) -> Reply:
         begin = (request.number("page", 1) - 1) * 2 + request.number("offset", 0) + request.number("after", 0)
