@@ -7,7 +7,6 @@ import datetime
 import json
 import sys
 from decimal import Decimal
-from pathlib import Path
 
 from proteus import Model, Wizard, config
 
@@ -25,7 +24,12 @@ def one(model, *domain):
 
 def product(name, price, unit="Unit", kind="goods"):
     template = Model.get("product.template")(
-        name=name, default_uom=one("product.uom", ("name", "=", unit)), type=kind, salable=True, purchasable=True, list_price=Decimal(price)
+        name=name,
+        default_uom=one("product.uom", ("name", "=", unit)),
+        type=kind,
+        salable=True,
+        purchasable=True,
+        list_price=Decimal(price),
     )
     template.sale_uom = template.default_uom
     [variant] = template.products
@@ -34,15 +38,13 @@ def product(name, price, unit="Unit", kind="goods"):
     return template.products[0]
 
 
-def moved(article, quantity, source, target, when, unit=None, cost=None, state="do", origin=None):
+def moved(article, quantity, source, target, when, cost, state="do"):
     move = Model.get("stock.move")(
-        product=article, quantity=quantity, unit=unit or article.default_uom, from_location=source, to_location=target,
+        product=article, quantity=quantity, unit=article.default_uom, from_location=source, to_location=target,
         effective_date=when, company=one("company.company"),
     )  # fmt: skip
-    move.unit_price = None if cost is None else Decimal(cost)
-    move.currency = None if cost is None else one("currency.currency", ("code", "=", "USD"))
-    if origin is not None:
-        move.origin = origin
+    move.unit_price = Decimal(cost)
+    move.currency = one("currency.currency", ("code", "=", "USD"))
     move.save()
     if state:
         move.click(state)
@@ -63,9 +65,12 @@ def carried(article, quantity, source, target, when, unit=None):
     assert shipment.state == "done"
 
 
-def sold(warehouse, when, lines, to="confirm", payer=None):
+def sold(warehouse, when, lines, to="confirm"):
     sale = Model.get("sale.sale")(
-        party=payer or one("party.party", ("name", "=", "Buyer")), sale_date=when, invoice_method="manual", warehouse=warehouse
+        party=one("party.party", ("name", "=", "Buyer")),
+        sale_date=when,
+        invoice_method="manual",
+        warehouse=warehouse,
     )
     for article, quantity, price, unit in lines:
         line = sale.lines.new(product=article)
@@ -80,14 +85,13 @@ def sold(warehouse, when, lines, to="confirm", payer=None):
 
 def shipped(sale, upto="done", when=None):
     [shipment] = sale.shipments
-    for button in {"assign": ["assign_force"], "pick": ["assign_force", "pick"], "done": ["assign_force", "pick", "pack", "do"]}[upto]:
-        if button == "assign_force" and shipment.state == "waiting":
-            shipment.click("assign_force")
-        elif button != "assign_force":
-            shipment.effective_date = when
-            shipment.save()
-            shipment.click(button)
-    return shipment
+    # What is all assigned already need not be forced.
+    if shipment.state == "waiting":
+        shipment.click("assign_force")
+    for button in {"assign": (), "pick": ("pick",), "done": ("pick", "pack", "do")}[upto]:
+        shipment.effective_date = when
+        shipment.save()
+        shipment.click(button)
 
 
 def begin_with_preferences():
@@ -96,11 +100,9 @@ def begin_with_preferences():
 
 
 def begin():
-    currency = one("currency.currency", ("code", "=", "USD")) if Model.get("currency.currency").find([("code", "=", "USD")]) else None
-    if currency is None:
-        currency = Model.get("currency.currency")(name="US Dollar", symbol="$", code="USD", rounding=Decimal("0.01"))
-        currency.rates.new(date=DAY, rate=Decimal("1"))
-        currency.save()
+    currency = Model.get("currency.currency")(name="US Dollar", symbol="$", code="USD", rounding=Decimal("0.01"))
+    currency.rates.new(date=DAY, rate=Decimal("1"))
+    currency.save()
     company = Wizard("company.company.config")
     company.execute("company")
     party = Model.get("party.party")(name="Our shop")
@@ -116,9 +118,13 @@ def begin():
     [second] = main.duplicate(default={"name": "Second shop", "code": "W2"})
     shelf = Model.get("stock.location")(name="Shelf A", type="storage", parent=main.storage_location)
     shelf.save()
-    supplier, customer = one("stock.location", ("type", "=", "supplier")), one("stock.location", ("type", "=", "customer"))
+    supplier = one("stock.location", ("type", "=", "supplier"))
     transit = one("stock.location", ("name", "=", "Transit"))
-    tea, rice, gift = product("Tea", "10.05"), product("Rice", "3.20", unit="Kilogram"), product("Gift wrap", "2", kind="service")
+    tea, rice, gift = (
+        product("Tea", "10.05"),
+        product("Rice", "3.20", unit="Kilogram"),
+        product("Gift wrap", "2", kind="service"),
+    )
     kilo, gram = one("product.uom", ("name", "=", "Kilogram")), one("product.uom", ("name", "=", "Gram"))
 
     # 100 tea and 50 kg of rice come into the input zone and are put away, ten of the tea on a shelf of the storage zone.
@@ -167,7 +173,9 @@ def begin():
 
 
 def go_on():
-    sale = next(sale for sale in Model.get("sale.sale").find([("state", "in", ["processing", "done"])], order=[("id", "ASC")]))
+    sale = next(
+        sale for sale in Model.get("sale.sale").find([("state", "in", ["processing", "done"])], order=[("id", "ASC")])
+    )
     back = Wizard("sale.return_sale", [sale])
     back.execute("return_")
     [returned] = Model.get("sale.sale").find([("origin", "=", f"sale.sale,{sale.id}")])

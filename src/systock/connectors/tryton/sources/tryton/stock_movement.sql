@@ -18,7 +18,9 @@ done AS (
         moves.changed_at AS changed_at,
         mul(try_number(moves.internal_quantity), 1, 3) AS quantity,
         -- Of the product's own unit.
-        mul_div(try_number(moves.unit_price), try_number(moves.quantity), try_number(moves.internal_quantity)) AS unit_cost,
+        mul_div(
+            try_number(moves.unit_price), try_number(moves.quantity), try_number(moves.internal_quantity)
+        ) AS unit_cost,
         moves.currency AS currency,
         source.type AS source_type,
         source.place AS source_place,
@@ -57,7 +59,9 @@ moved AS (
     WHERE
         done.source_place IS NOT NULL
         AND (
-            done.target_place IS NULL OR done.target_place <> done.source_place OR done.target_status <> done.source_status
+            done.target_place IS NULL
+            OR done.target_place <> done.source_place
+            OR done.target_status <> done.source_status
         )
     UNION ALL
     SELECT
@@ -84,7 +88,9 @@ moved AS (
     WHERE
         done.target_place IS NOT NULL
         AND (
-            done.source_place IS NULL OR done.target_place <> done.source_place OR done.target_status <> done.source_status
+            done.source_place IS NULL
+            OR done.target_place <> done.source_place
+            OR done.target_status <> done.source_status
         )
 )
 
