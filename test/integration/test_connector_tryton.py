@@ -195,7 +195,7 @@ def test_what_is_deleted_or_changed(tmp_path: Path) -> None:
 
 # --- The real one ----------------------------------------------------------------------------------------------------
 
-PACKAGES = ["trytond==8.2.*", "trytond_stock==8.2.*", "trytond_sale==8.2.*", "trytond_purchase==8.2.*", "proteus==8.2.*", "psycopg[binary]"]  # fmt: skip
+PACKAGES = ["trytond==8.2.*", "trytond_stock==8.2.*", "trytond_sale==8.2.*", "trytond_purchase==8.2.*", "proteus==8.2.*", "psycopg[binary,pool]"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +215,8 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Shop:
     """A Tryton database: `url` for the settings, `step` for what a shop does meanwhile."""
 
-    def __init__(self, tryton: Path, folder: Path, uri: str, name: str, url: str) -> None:
-        self.url, self._name, self._bin = url, name, tryton / "venv" / "bin"
+    def __init__(self, tryton: Path, folder: Path, uri: str, name: str, url: str, **environment: str) -> None:
+        self.url, self._name, self._bin, self._environment = url, name, tryton / "venv" / "bin", environment
         self._settings, password = folder / "trytond.conf", folder / "password"
         self._settings.write_text(f"[database]\nuri = {uri}\npath = {folder}\n")
         password.write_text("not for real")
@@ -227,7 +227,7 @@ class Shop:
 
     def _run(self, *command: str, **environment: str) -> str:
         done = subprocess.run(
-            [str(self._bin / command[0]), *command[1:]], env={**os.environ, "PYTHONPATH": "", **environment},
+            [str(self._bin / command[0]), *command[1:]], env={**os.environ, "PYTHONPATH": "", **self._environment, **environment},
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert not done.returncode, done.stderr[-3000:]
@@ -250,10 +250,14 @@ def tryton_shop(request: pytest.FixtureRequest, tryton: Path, tmp_path: Path) ->
         name = f"tryton_{os.getpid()}"
         with psycopg.connect(address, autocommit=True) as session:
             session.execute(f"CREATE DATABASE {name}")
-        server, slash, _ = address.partition("?")[0].rpartition("/")
-        rest = address.partition("?")[2]
+        # Tryton is told the server as libpq takes it: this one listens on a socket.
+        of = psycopg.conninfo.conninfo_to_dict(address)
+        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+        environment = {name: str(of[part]) for part, name in names.items() if of.get(part)}
+        before, _, rest = address.partition("?")
+        url = f"{before.rpartition('/')[0]}/{name}" + (f"?{rest}" if rest else "")
         try:
-            yield Shop(tryton, tmp_path, f"{server}/", name, f"{server}{slash}{name}" + (f"?{rest}" if rest else ""))
+            yield Shop(tryton, tmp_path, "postgresql://", name, url, **environment)
         finally:
             with psycopg.connect(address, autocommit=True) as session:
                 session.execute(f"DROP DATABASE {name} WITH (FORCE)")
