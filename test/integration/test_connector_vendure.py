@@ -131,6 +131,8 @@ VARIANTS = [
     # Location 2 came on the tenth of March.
     variant("2", "TRUE", [level("3", "1", 9, 0, "02-01", "03-12"), level("4", "2", 4, 0, "03-10", "03-11")]),
     variant("3", "FALSE", [level("5", "1", 0, 0, "02-01", "02-01")]),
+    # Its only location was deleted.
+    variant("4", "TRUE", [level("6", "9", 7, 0, "02-01", "02-01")]),
 ]
 
 
@@ -153,6 +155,7 @@ MOVEMENTS = {
         ("10", "CANCELLATION", 3, "03-18"),
     ),
     "3": moves(("11", "SALE", -1, "03-12")),
+    "4": moves(("12", "ADJUSTMENT", 7, "02-01")),
 }  # fmt: skip
 
 
@@ -183,7 +186,9 @@ class Answer(BaseHTTPRequestHandler):
             "customers": [{"id": "7", "updated_at": "2025-03-01T10:00:00.000Z", "login": None}],
             "productVariants": VARIANTS,
             "productVariant": MOVEMENTS.get(variables.get("variant", ""), []),
-            "stockLocations": [{"id": "1", "name": "Hall", "updated_at": "2025-01-01T00:00:00.000Z"}],
+            "stockLocations": [
+                {"id": id, "name": f"Hall {id}", "updated_at": "2025-01-01T00:00:00.000Z"} for id in ("1", "2")
+            ],
         }[name]
         if name == "orders":
             assert "orderPlacedAt: {isNull: false}" in query

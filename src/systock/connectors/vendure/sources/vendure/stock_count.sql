@@ -14,6 +14,8 @@ SELECT
     'level' AS count_kind,
     levels.on_hand AS quantity
 FROM bronze.vendure__stock_levels AS levels
+-- The stock of a location that was deleted is elsewhere, or gone.
+INNER JOIN bronze.vendure__stock_locations AS locations ON locations.id = levels.location_id
 CROSS JOIN bronze.vendure__global_settings AS settings
 WHERE
     levels.track_inventory = 'TRUE'

@@ -46,6 +46,7 @@ SELECT
 FROM bronze.vendure__stock_movements AS movements
 INNER JOIN bronze.vendure__variants AS variants ON variants.id = movements.variants_id
 INNER JOIN home ON home.variant_id = movements.variants_id
+INNER JOIN bronze.vendure__stock_locations AS locations ON locations.id = home.location_id
 CROSS JOIN bronze.vendure__global_settings AS settings
 WHERE
     movements.type IN ('ADJUSTMENT', 'SALE', 'CANCELLATION', 'RETURN')
