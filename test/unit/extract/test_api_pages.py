@@ -69,10 +69,10 @@ def test_offset_goes_by_what_came_not_by_what_was_asked(tmp_path: Path, cap: int
     {"type": "cursor", "param": "after", "last": "id"},
 ])  # fmt: skip
 def test_pages_of_what_the_records_lie_in(tmp_path: Path, pages: dict[str, str]) -> None:
-    """Order 1 has no line, order 2 has two, order 3 three; orders 4 and 5 have none, a whole page of them; order 6 has one."""
+    """Two orders a page: those of the first have six lines, as many as there are orders, those of the second none."""
     listed = [
         {"id": id, "lines": [{"id": id * 10 + no} for no in range(lines)]}
-        for id, lines in enumerate([0, 2, 3, 0, 0, 1], 1)
+        for id, lines in enumerate([3, 3, 0, 0, 2, 1], 1)
     ]
 
     def respond(request: Request) -> Reply:
@@ -82,7 +82,7 @@ def test_pages_of_what_the_records_lie_in(tmp_path: Path, pages: dict[str, str])
     table = {"records": "orders.lines", "outer": {"order_id": "orders.id"}, "paged": "orders", "pagination": pages}
     with serve(respond) as server:
         found = extract(source(server.url, table), tmp_path)
-    assert ids(found.only()) == [20, 21, 30, 31, 32, 60]
+    assert ids(found.only()) == [10, 11, 12, 20, 21, 22, 50, 51, 60]
 
 
 def test_a_list_of_pages_that_is_none(tmp_path: Path) -> None:
