@@ -86,7 +86,7 @@ class Api:
 
 
 FAILED = "... on ErrorResult { errorCode message }"
-LINES = "lines { id quantity productVariant { sku } } payments { id } state code id totalWithTax"
+LINES = "lines { id quantity productVariant { sku } } payments { id } state code id subTotal subTotalWithTax"
 
 
 class Shop:
@@ -152,6 +152,13 @@ class Shop:
                 "translations": [{"languageCode": "en", "name": "Post", "description": ""}],
             },
         )["id"]  # fmt: skip
+
+    def prices_include_tax(self) -> None:
+        """From now on: what has a price keeps it, with the tax in it."""
+        self.admin(
+            f"mutation ($i: UpdateChannelInput!) {{ updateChannel(input: $i) {{ __typename {FAILED} }} }}",
+            i={"id": self.channel, "pricesIncludeTax": True},
+        )
 
     def location(self, name: str) -> str:
         found: str = self.admin(
