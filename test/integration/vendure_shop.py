@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -38,8 +39,10 @@ def vendure_server(folder: Path) -> Iterator[str]:
     log = folder / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            ["node", str(script), str(port), str(folder / "node_modules"), str(folder)], stdout=output, stderr=output
-        )
+            ["node", str(script), str(port), str(folder / "node_modules"), str(folder)],
+            # It writes where it stands, and would tell its makers that it was started.
+            cwd=folder, env={**os.environ, "VENDURE_DISABLE_TELEMETRY": "true"}, stdout=output, stderr=output,
+        )  # fmt: skip
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
