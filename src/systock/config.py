@@ -65,12 +65,20 @@ class ProjectSettings(Section):
         return value
 
 
+class RowAccess(Section):
+    """[target.row_access.<role>]: the places whose rows a role of the server sees: those named, and all of these regions."""
+
+    locations: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    regions: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+
+
 class TargetSettings(Section):
     """[target]: where a generation is published: always to a file, and to a server where `url` is one."""
 
     url: Annotated[SecretStr, AfterValidator(values.target_url)] = SecretStr("duckdb:///warehouse.duckdb")
     file: Annotated[str, AfterValidator(values.published_file)] | None = None
     timeout: Duration = timedelta(seconds=30)
+    row_access: dict[Annotated[str, AfterValidator(values.restricted_role)], RowAccess] = Field(default_factory=dict)
 
     @field_validator("file")
     @classmethod

@@ -221,6 +221,16 @@ def memory_size(value: str) -> str:
     return value
 
 
+def restricted_role(value: str) -> str:
+    """A role of the server that is to see some places only: not one that SyStock itself works with."""
+    working = ("systock_owner", "systock_loader", "systock_keeper")
+    if value in working or value in ("public", "none") or value.startswith("pg_"):
+        raise ValueError(f"{value!r} can't be restricted: name a role of your own, systock_reader or systock_analyst")
+    if not value or "\0" in value or len(value.encode()) > 63:
+        raise ValueError(f"{value!r} is not the name of a role: 1 to 63 bytes")
+    return value
+
+
 def target_url(value: SecretStr) -> SecretStr:
     """Where a generation is published."""
     # No message here: it could show an expanded secret. The translation below shows the text of the file.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.make_tables import grants
 from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER, ROLES
+from systock.load.row_access import PLACES, Place, apply_access, check_known, seen_places
+from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.target_state import OWN_SCHEMA, OWN_TABLES
 from systock.sql_text import literal, quoted
@@ -17,17 +20,22 @@ if TYPE_CHECKING:
     from systock.config import TargetSettings
 
 
-def init_target(settings: TargetSettings, schemas: Sequence[str]) -> list[dict[str, str]]:
-    """Make the roles and schemas; what each is for, and whether it was there. schemas: those that are published to.
+def init_target(settings: TargetSettings, schema: TargetSchema, places: Sequence[Place] | None) -> list[dict[str, str]]:
+    """Make the roles and schemas; what each is for, and whether it was there. places: those of the published file, if there is one.
 
-    Raises TargetError when the schemas hold what is not SyStock's, or the user of the url may not make them.
+    Raises TargetError when the schemas hold what is not SyStock's, the user of the url may not make them, or row_access names a
+    place that there is none of.
     """
+    schemas, access = schema.schemas, settings.row_access
     with TargetSession(settings) as session, session.transaction():
         session.take_lock()
         if not target_state.is_initialised(session):
             target_state.check_ours(session, [*schemas, OWN_SCHEMA])
         roles = {
-            name for (name,) in session.rows("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (list(ROLES),))
+            name
+            for (name,) in session.rows(
+                "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", ([*ROLES, *settings.row_access],)
+            )
         }
         there = {
             name
@@ -37,9 +45,10 @@ def init_target(settings: TargetSettings, schemas: Sequence[str]) -> list[dict[s
         }
         user = session.connection.info.user
         try:
-            for statement in init_sql(user, session.connection.info.dbname, schemas):
+            for statement in init_sql(user, session.connection.info.dbname, schemas, list(access)):
                 session.execute(statement)
             _check_rights(session)
+            seen = _give_access(session, settings, schema, places)
         except TargetError as error:
             if error.sqlstate != "42501":
                 raise
@@ -52,17 +61,49 @@ def init_target(settings: TargetSettings, schemas: Sequence[str]) -> list[dict[s
         {"kind": "role", "name": name, "is_new": "no" if name in roles else "yes", "for": what}
         for name, what in ROLES.items()
     ]
+    told += [
+        {
+            "kind": "role",
+            "name": name,
+            "is_new": "no" if name in roles else "yes",
+            "for": f"row_access: sees {seen[name]}",
+        }
+        for name in access
+    ]
     return told + [
         {"kind": "schema", "name": name, "is_new": "no" if name in there else "yes", "for": f"owned by {OWNER}"}
         for name in (OWN_SCHEMA, *schemas)
     ]
 
 
-def init_sql(user: str, database: str, schemas: Sequence[str]) -> list[str]:
-    """The statements that make a database a target for the runs of a user; each may be run again."""
+def _give_access(
+    session: TargetSession, settings: TargetSettings, schema: TargetSchema, places: Sequence[Place] | None
+) -> dict[str, str]:
+    """Have row_access hold at once where something is published; what each role sees, in words."""
+    access = settings.row_access
+    session.become(OWNER)
+    is_published = target_state.read_state(session) is not None
+    there = [Place(*row) for row in session.rows(PLACES)] if is_published else []
+    known = places if places is not None else there if is_published else None
+    if known is not None:
+        check_known(access, known, session.where)
+    if is_published:
+        apply_access(session, schema, access)
+    seen = seen_places(access, there)
+    return {
+        role: f"{len(seen[role])} of {len(there)} places" if is_published else "its places once a run has published"
+        for role in access
+    }
+
+
+def init_sql(user: str, database: str, schemas: Sequence[str], restricted: Sequence[str] = ()) -> list[str]:
+    """The statements that make a database a target for the runs of a user; each may be run again.
+
+    restricted: the roles of row_access, which are made where they are not there yet.
+    """
     made = [
-        f"DO $$ BEGIN IF to_regrole({literal(role)}) IS NULL THEN CREATE ROLE {role} NOLOGIN; END IF; END $$"
-        for role in ROLES
+        f"DO {_body(f'BEGIN IF to_regrole({literal(quoted(role))}) IS NULL THEN CREATE ROLE {quoted(role)} NOLOGIN; END IF; END')}"
+        for role in (*ROLES, *restricted)
     ]
     made += [
         f"GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {OWNER}",
@@ -77,10 +118,23 @@ def init_sql(user: str, database: str, schemas: Sequence[str]) -> list[str]:
         f"GRANT INSERT, UPDATE ON {OWN_SCHEMA}.target TO {LOADER}",
         f"GRANT DELETE ON {OWN_SCHEMA}.hand_change, {OWN_SCHEMA}.captured_row TO {LOADER}",
         f"GRANT UPDATE (landed_at) ON {OWN_SCHEMA}.capture TO {LOADER}",
+        f"GRANT INSERT, DELETE ON {OWN_SCHEMA}.visible_location TO {LOADER}",
     ]
     for name in schemas:
         made += [f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}", *grants(name)]
     return [*made, "RESET ROLE"]
+
+
+def _body(text: str) -> str:
+    """The text between dollars that it does not hold itself."""
+    mark = next(mark for mark in _marks() if mark not in text)
+    return f"{mark} {text} {mark}"
+
+
+def _marks() -> Iterator[str]:
+    yield "$$"
+    for number in count():
+        yield f"$systock{number}$"
 
 
 def _check_rights(session: TargetSession) -> None:

@@ -12,6 +12,7 @@ from systock.load.changed_rows import BuildFile, Since, changed_since
 from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_comments
 from systock.load.plan_publication import FULL, Plan, plan_publication
 from systock.load.roles import OWNER
+from systock.load.row_access import PLACES, Place, access_is_right, apply_access, check_known
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.target_state import PUBLISHING, HandChange
@@ -54,8 +55,12 @@ def publish_postgres(
             had = plan.had.generation if plan.had else None
             brought = Brought(session.where, build.generation, had, plan.how, plan.why)
             brought.warnings += _told(plan.hand_changes) if not full else []
+            access_is_right(session, settings.row_access)
+            if plan.how == "first":
+                check_known(settings.row_access, [Place(*row) for row in build.engine.rows(PLACES)], session.where)
             if plan.how != "nothing":
                 _publish(session, build, schema, plan, full, brought, advance)
+            brought.warnings += apply_access(session, schema, settings.row_access)
         if plan.how in ("first", "anew"):
             drop_old(session, schema)
     return brought

@@ -17,6 +17,7 @@ from systock.data_warehouse.engine.postgres_ddl import (
     table_statements,
 )
 from systock.data_warehouse.engine.postgres_procedures import capture_name
+from systock.data_warehouse.engine.postgres_rows import place_condition
 from systock.data_warehouse.engine.postgres_schema import PostgresSchema
 from systock.data_warehouse.portable_sql import postgres_name
 from systock.data_warehouse.table_file import TableFile
@@ -39,6 +40,7 @@ class TargetTable:
     follows: how its changes are found in the build file: by the log of touched keys ("log"), by its own spans of knowledge
     ("versions"), by `grows_by` ("commit", "instant", "generation"), or only by looking at all rows ("whole").
     create, comments, keys: the SQL that makes it, empty, and what is added once the first rows are in.
+    seen_where: which rows a role with places of its own sees; '': all.
     """
 
     schema: str
@@ -51,6 +53,7 @@ class TargetTable:
     comments: tuple[str, ...]
     keys: tuple[str, ...]
     references: tuple[str, ...]
+    seen_where: str = ""
 
     @property
     def qualified(self) -> str:
@@ -152,7 +155,7 @@ def _table(file: TableFile) -> TargetTable:
         file.schema, file.name, tuple(columns.values()), tuple(columns[name] for name in file.primary_key), follows, grows_by,
         tuple(s.sql for s in made if s.kind == "table"), tuple(s.sql for s in made if s.kind == "comment"),
         tuple(s.sql for s in (*primary_key_statements(file), *index_statements(file))),
-        tuple(s.sql for s in reference_statements(file)),
+        tuple(s.sql for s in reference_statements(file)), place_condition(file),
     )  # fmt: skip
 
 

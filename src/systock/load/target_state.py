@@ -10,6 +10,7 @@ from systock.errors import TargetError
 from systock.load.captures import CAPTURE_TABLES
 from systock.load.changed_rows import Held
 from systock.load.roles import OWNER
+from systock.load.row_access import ACCESS_TABLES
 from systock.load.target_schema import TargetSchema, text_hash
 from systock.load.target_session import TargetSession
 from systock.sql_text import literal
@@ -69,6 +70,7 @@ END
 $$""",
     "REVOKE ALL ON FUNCTION systock.note_hand_change() FROM PUBLIC",
     *CAPTURE_TABLES,
+    *ACCESS_TABLES,
 )
 
 

@@ -88,9 +88,14 @@ def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
 def init_target(place: Workplace, definitions: Definitions) -> list[dict[str, str]]:
     """Make the server of the settings a target: roles and schemas; what was made."""
     from systock.load import init_target as making
+    from systock.load.row_access import PLACES, Place
 
     require_server(place)
-    return making.init_target(place.settings.target, definitions.target_schema.schemas)
+    places = None
+    if place.settings.target.row_access and place.warehouse.exists():
+        with place.connect(place.warehouse, read_only=True) as engine:
+            places = [Place(*row) for row in engine.rows(PLACES)]
+    return making.init_target(place.settings.target, definitions.target_schema, places)
 
 
 def built_generation(place: Workplace) -> int | None:
@@ -108,7 +113,8 @@ def init_text(place: Workplace, definitions: Definitions) -> str:
 
     require_server(place)
     user, database = name_in_url(place.settings.target)
-    return "\n".join(f"{statement};" for statement in init_sql(user, database, definitions.target_schema.schemas))
+    schemas, restricted = definitions.target_schema.schemas, list(place.settings.target.row_access)
+    return "\n".join(f"{statement};" for statement in init_sql(user, database, schemas, restricted))
 
 
 def require_server(place: Workplace) -> None:

@@ -328,6 +328,12 @@ explained AS (
     FROM gold.stock_cost AS posting
     WHERE posting.cost_amount <> 0
         AND NOT EXISTS (SELECT 1 FROM silver.period_close__versions)
+        -- Who sees some places only sees both ends of their transfers in gold.stock_cost; here each place has its own.
+        AND (
+            posting.posting_kind NOT IN ('transfer', 'transit_loss')
+            OR posting.location_durable_key IN (SELECT own.location_durable_key FROM gold.stock_ledger AS own)
+            OR posting.ledger_entry_key IN (SELECT loss.transfer_line_key FROM gold.transfer_loss AS loss)
+        )
 ),
 
 product AS (

@@ -1,0 +1,244 @@
+"""Rows by place on a real PostgreSQL: a role that is named sees its places in every table and question, all others see everything."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from published import Shop, sale_rows, shop_on
+from small_chain import deliver
+from systock import Project
+from systock.data_warehouse.function_arguments import arguments_of
+from systock.data_warehouse.table_file import load_folder
+from systock.errors import SettingsError, TargetError
+from systock.pipeline_manager.definitions import SCHEMA
+from systock.simulator import simulate, write_project
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+#: A place and a role that would do harm where they were not quoted.
+ODD_PLACE = "O'Neil\\; $$--"
+LOCATIONS = [("S1", "First North"), ("S2", "Second South"), (ODD_PLACE, "Third South")]
+QUESTIONS = [table for table in load_folder(SCHEMA).values() if not table.is_stored or table.refresh == "snapshot"]
+
+
+class Restricted:
+    """A role of the settings and somebody who has it and may read."""
+
+    def __init__(self, shop: Shop) -> None:
+        ending = uuid.uuid4().hex[:8]
+        self.shop, self.role, self.user = shop, f"Nö\"rth' $$; \\ {ending}", f"anna_{ending}"
+        self.more: list[str] = []
+
+    def allow(self, **places: list[str]) -> None:
+        """Write the settings so that the role sees these places."""
+        sections = f"[target.row_access.{json.dumps(self.role, ensure_ascii=False)}]\n"
+        sections += "".join(f"{name} = {json.dumps(value)}\n" for name, value in places.items())
+        self.shop.publish_to(self.shop.url, sections if places else "")
+
+    def grant(self) -> None:
+        """Let the user read, with the role."""
+        self.shop.admin.execute(f"CREATE ROLE {self.user}".encode())
+        self.shop.admin.execute(f"GRANT systock_analyst, {quoted(self.role)} TO {self.user}".encode())
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the user sees."""
+        with self.shop.admin.transaction():
+            self.shop.admin.execute(f"SET LOCAL ROLE {self.user}".encode())
+            return self.shop.rows(sql)
+
+    def ids(self, table: str) -> set[str]:
+        """The places that the user sees in a table."""
+        return {place for (place,) in self.rows(f"SELECT location_id FROM {table}")}
+
+    def drop(self) -> None:
+        for name in (self.user, self.role):
+            if self.shop.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)):
+                self.shop.admin.execute(f"DROP OWNED BY {quoted(name)}".encode())
+                self.shop.admin.execute(f"DROP ROLE {quoted(name)}".encode())
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def restricted_on(shop: Shop) -> Iterator[Restricted]:
+    made = Restricted(shop)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+@pytest.fixture(scope="module")
+def regions(first_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with sales in three places of two regions, that ran."""
+    project = tmp_path_factory.mktemp("regions") / "shop"
+    shutil.copytree(first_project, project)
+    region = "SELECT code AS location_id, name AS location_name, zone AS timezone, split_part(name, ' ', 2) AS region"
+    (project / "sources/erp/location.sql").write_text(f"{region} FROM bronze.erp__locations\n")
+    deliver(project, "erp_locations", [(*place, "") for place in LOCATIONS], "2", 1_713_000_000.0)
+    for number, (place, _) in enumerate(LOCATIONS[1:], 2):
+        rows = [(f"{number}{row[0]}", row[1], place, *row[3:]) for row in sale_rows(2, 5)]
+        deliver(project, "pos_sales", rows, f"at{number}", 1_713_000_000.0 + number)
+    Project(project).run()
+    return project
+
+
+@pytest.fixture
+def north(target_server: str, regions: Path, tmp_path: Path) -> Iterator[Restricted]:
+    """That project, published with the role seeing the northern region."""
+    with shop_on(target_server, regions, tmp_path) as shop, restricted_on(shop) as made:
+        made.allow(regions=["North"])
+        shop.project.target_init()
+        shop.run()
+        made.grant()
+        yield made
+
+
+def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
+    assert north.ids("gold.fact_sale_line") == north.ids("serve.sales_daily") == {"S1"}
+    assert north.ids("gold.dim_location") == {"S1", "(unknown)"} and north.ids("serve.location_current") == {"S1"}
+    assert north.ids("serve.sales_as_of('2024-03-01', '2024-03-31', '9999-01-01')") == {"S1"}
+    assert north.ids("serve.stock_as_of('2024-03-31', '9999-01-01')") == {"S1"}
+    assert north.rows("SELECT count(*) FROM gold.dim_product")[0][0] == 4
+    everything = {place for place, _ in LOCATIONS}
+    north.shop.admin.execute(f"REVOKE {quoted(north.role)} FROM {north.user}".encode())
+    assert north.ids("gold.fact_sale_line") == north.ids("serve.sales_daily") == everything
+    assert north.shop.differences() == []
+
+
+def test_settings_and_descriptions_move_what_is_seen(north: Restricted) -> None:
+    """Both places of one code, a place in its region since the last run, another setting by init alone, none at all."""
+    shop = north.shop
+    north.allow(locations=[f"erp/{ODD_PLACE}"], regions=["North"])
+    assert [row["for"] for row in shop.project.target_init() if row["name"] == north.role] == [
+        "row_access: sees 2 of 3 places"
+    ]
+    assert north.ids("serve.sales_daily") == {"S1", ODD_PLACE}
+    north.allow(regions=["North"])
+    assert shop.run()["how"] == "nothing" and north.ids("serve.sales_daily") == {"S1"}
+    moved = [("S1", "First South", ""), ("S2", "Second North", ""), (ODD_PLACE, "Third South", "")]
+    deliver(shop.path, "erp_locations", moved, "3", 1_714_000_000.0)
+    shop.run()
+    assert north.ids("serve.sales_daily") == {"S2"}
+    shop.admin.execute("ALTER TABLE gold.fact_sale_line DISABLE ROW LEVEL SECURITY")
+    shop.run()
+    assert north.ids("gold.fact_sale_line") == {"S2"}
+    shop.project.target_sync(full=True)
+    shop.admin.execute("UPDATE systock.object SET structure = '' WHERE name = 'gold.dim_date'")
+    assert shop.project.target_sync(full=True)["how"] == "anew" and north.ids("gold.fact_sale_line") == {"S2"}
+    north.allow()
+    shop.project.target_init()
+    assert north.ids("serve.sales_daily") == {place for place, _ in LOCATIONS}
+    assert shop.rows("SELECT count(*) FROM pg_policy") == [(0,)]
+    assert shop.rows("SELECT count(*) FROM pg_class WHERE relrowsecurity") == [(0,)]
+
+
+def test_places_that_there_are_none_of_stop_with_those_that_there_are(north: Restricted) -> None:
+    shop = north.shop
+    north.allow(locations=["S3"], regions=["Nort"])
+    with pytest.raises(
+        TargetError, match=r"(?s)no 'S3'. Valid: .*S1, S2.*no 'Nort'. Valid: North, South. Did you mean 'North'"
+    ):
+        shop.project.target_init()
+    assert north.ids("serve.sales_daily") == {"S1"}
+    told = "\n".join(shop.project.run().warnings)
+    assert "there is no 'S3'" in told and north.rows("SELECT * FROM serve.sales_daily") == []
+    shop.admin.execute("DROP TABLE systock.visible_location CASCADE")
+    with pytest.raises(TargetError, match="older SyStock"):
+        shop.run()
+
+
+def test_a_first_publication_stops_at_unknown_places_and_missing_roles(
+    target_server: str, first_project: Path, tmp_path: Path
+) -> None:
+    with shop_on(target_server, first_project, tmp_path) as shop, restricted_on(shop) as role:
+        shop.project.target_init()
+        role.allow(locations=["S9"])
+        with pytest.raises(TargetError, match="roles that the server does not have"):
+            shop.run()
+        (shop.path / "warehouse.duckdb").rename(shop.path / "away.duckdb")
+        shop.project.target_init()
+        (shop.path / "away.duckdb").rename(shop.path / "warehouse.duckdb")
+        with pytest.raises(TargetError, match=r"no 'S9'. Valid: S1, S2."):
+            shop.run()
+        assert not shop.has("gold.fact_sale_line")
+
+
+@pytest.mark.parametrize("role", ["systock_loader", "public", "pg_monitor", "", "x" * 64])
+def test_roles_that_can_not_be_restricted(role: str, tmp_path: Path) -> None:
+    text = f'[project]\nname = "x"\n[target.row_access.{json.dumps(role)}]\nregions = ["North"]\n'
+    (tmp_path / "systock.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"target.row_access"):
+        Project(tmp_path).target_init()
+
+
+@pytest.mark.long
+def test_every_table_and_question_of_a_chain(target_server: str, tmp_path: Path) -> None:
+    """Of what names a place, exactly the rows of the role's; what each place is answered alone is answered as before."""
+    chain = tmp_path / "chain"
+    simulate(chain, days=20, stores=3, products=25, seed=5)
+    write_project(chain)
+    with shop_on(target_server, chain, tmp_path) as shop, restricted_on(shop) as role:
+        [first, second, *_] = sorted(row["location_id"] for row in _stores(shop))
+        role.allow(locations=[first, second])
+        shop.project.target_init()
+        shop.project.run(until="2024-03-12")
+        shop.project.snapshot_take()
+        shop.run()
+        role.grant()
+        mine = f"IN ({', '.join(repr(name) for name in (first, second))})"
+        differs = []
+        relations = shop.rows(_LOCATED)
+        for table, columns in relations:
+            keys = f"IN (SELECT location_durable_key FROM gold.dim_location WHERE location_id {mine})"
+            either = " OR ".join(f"{name} {keys if name.endswith('key') else mine}" for name in columns)
+            is_place = " OR location_key = 0" if table == "gold.dim_location" else ""
+            asked = f"SELECT CAST(r AS text) FROM {table} AS r"
+            own = f"{asked} WHERE {either}{is_place}"
+            if sorted(role.rows(asked)) != sorted(shop.rows(own)):
+                differs.append(table)
+        # What the goods of a transfer are worth is posted at its other end, too.
+        assert len(relations) > 45 and differs == ["gold.stock_cost"]
+        for table in QUESTIONS:
+            if table.refresh == "function":
+                values = {"known_at": "TIMESTAMPTZ '9999-01-01'", "first_date": "DATE '2024-03-01'"}
+                given = ", ".join(values.get(a, "DATE '2024-03-15'") for a in arguments_of(table))
+                asked = f"SELECT CAST(r AS text) FROM {table.qualified}({given}) AS r"
+                rows = sorted(role.rows(asked))
+                assert rows == sorted(shop.rows(f"{asked} WHERE location_id {mine}")) != []
+        ledger = "SELECT count(*) FROM gold.stock_count_explanation"
+        counted = f"{ledger} WHERE ledger_entry_key IN (SELECT ledger_entry_key FROM gold.stock_ledger WHERE location_id {mine})"
+        assert role.rows(ledger) == shop.rows(counted) != [(0,)]
+        assert role.rows("SELECT count(*) FROM snapshot.product_state") == [(0,)]
+        own = shop.rows(f"SELECT sum(net_units) FROM serve.sales_daily WHERE location_id {mine}")
+        assert role.rows("SELECT sum(net_units) FROM serve.top_products") == own
+
+
+def _stores(shop: Shop) -> list[dict[str, Any]]:
+    shop.settings = re.sub(r"(?ms)^\[(target|run)\].*?(?=^\[|\Z)", "", shop.settings)
+    shop.publish_to("duckdb:///warehouse.duckdb")
+    shop.project.run(until="2024-03-02")
+    found = shop.project.query(
+        "SELECT location_id FROM serve.location_current WHERE location_type = 'store'"
+    ).to_pylist()
+    shop.publish_to(shop.url)
+    return list(found)
+
+
+#: Tables and views with a place in them, and the columns of its key and code.
+_LOCATED = """
+    SELECT format('%s.%s', n.nspname, c.relname), array_agg(CAST(a.attname AS text))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE n.nspname IN ('gold', 'serve', 'snapshot') AND c.relkind IN ('r', 'v')
+        AND a.attname ~ '^((from|to)_)?location_(id|durable_key)$' GROUP BY 1 ORDER BY 1"""
