@@ -78,6 +78,7 @@ class TargetSettings(Section):
     url: Annotated[SecretStr, AfterValidator(values.target_url)] = SecretStr("duckdb:///warehouse.duckdb")
     file: Annotated[str, AfterValidator(values.published_file)] | None = None
     timeout: Duration = timedelta(seconds=30)
+    work_mem: Annotated[str, AfterValidator(values.work_memory)] = "64MB"
     row_access: dict[Annotated[str, AfterValidator(values.restricted_role)], RowAccess] = Field(default_factory=dict)
 
     @field_validator("file")

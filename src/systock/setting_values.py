@@ -221,6 +221,17 @@ def memory_size(value: str) -> str:
     return value
 
 
+def work_memory(value: str) -> str:
+    """A size as PostgreSQL's work_mem takes it, or none."""
+    match = re.fullmatch(r"([1-9][0-9]*)(kB|MB|GB)", value)
+    kilobytes = int(match[1]) * {"kB": 1, "MB": 1024, "GB": 1024**2}[match[2]] if match else 0
+    if value and not 64 <= kilobytes < 2**31:
+        raise ValueError(
+            f"{value!r} is not a size from '64kB' on, such as '64MB' or '1GB', or \"\" for the server's own"
+        )
+    return value
+
+
 def restricted_role(value: str) -> str:
     """A role of the server that is to see some places only: not one that SyStock itself works with."""
     working = ("systock_owner", "systock_loader", "systock_keeper")

@@ -19,7 +19,7 @@ import pytest
 from published import Shop, deliver_day, shop_on
 from systock import Project
 from systock.cli.app import main
-from systock.errors import TargetError
+from systock.errors import SettingsError, TargetError
 from systock.load import write_rows
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -113,6 +113,32 @@ def test_init_may_be_repeated(shop: Shop) -> None:
     shop.run()
     shop.project.target_init()
     assert shop.run()["how"] == "nothing" and shop.differences() == []
+
+
+def test_readers_have_the_memory_of_the_settings(raw_shop: Shop, plain_user: str) -> None:
+    """Also who only is a member of a reading role; a value of their own stays."""
+    told = [row for row in raw_shop.project.target_init() if row["name"] == "work_mem"]
+    assert [row["is_new"] for row in told] == ["yes"]
+    raw_shop.admin.execute(f"GRANT systock_reader TO {plain_user}".encode())
+
+    def memory() -> str:
+        url = raw_shop.superuser_url.replace("//postgres:@", f"//{plain_user}@").replace(
+            "//postgres@", f"//{plain_user}@"
+        )
+        with psycopg.connect(url) as reader:
+            return str(reader.execute("SHOW work_mem").fetchone()[0])
+
+    assert memory() == "64MB"
+    raw_shop.publish_to(raw_shop.url, 'work_mem = "1GB"')
+    raw_shop.project.target_init()
+    assert memory() == "1GB"
+    raw_shop.publish_to(raw_shop.url, 'work_mem = ""')
+    assert "work_mem" not in {row["name"] for row in raw_shop.project.target_init()} and memory() == "1GB"
+    raw_shop.admin.execute(f"ALTER ROLE {plain_user} SET work_mem = '7MB'".encode())
+    assert memory() == "7MB"
+    raw_shop.publish_to(raw_shop.url, 'work_mem = "8 MB"')
+    with pytest.raises(SettingsError, match="'8 MB' is not a size"):
+        raw_shop.project.target_init()
 
 
 def test_each_role_may_do_what_it_is_for(shop: Shop, plain_user: str) -> None:

@@ -47,6 +47,7 @@ def init_target(settings: TargetSettings, schema: TargetSchema, places: Sequence
         try:
             for statement in init_sql(user, session.connection.info.dbname, schemas, list(access)):
                 session.execute(statement)
+            memory = _set_memory(session, settings.work_mem)
             _check_rights(session)
             seen = _give_access(session, settings, schema, places)
         except TargetError as error:
@@ -57,23 +58,42 @@ def init_target(settings: TargetSettings, schema: TargetSchema, places: Sequence
                 state="Nothing was changed there.",
                 todo="Have a superuser run what 'systock target init --sql' prints; this user needs no more rights than that gives.",
             ) from None  # fmt: skip
-    told = [
-        {"kind": "role", "name": name, "is_new": "no" if name in roles else "yes", "for": what}
-        for name, what in ROLES.items()
+    named = {name: f"row_access: sees {what}" for name, what in seen.items()}
+    return [
+        *(_told("role", name, name in roles, what) for name, what in {**ROLES, **named}.items()),
+        *memory,
+        *(_told("schema", name, name in there, f"owned by {OWNER}") for name in (OWN_SCHEMA, *schemas)),
     ]
-    told += [
-        {
-            "kind": "role",
-            "name": name,
-            "is_new": "no" if name in roles else "yes",
-            "for": f"row_access: sees {seen[name]}",
-        }
-        for name in access
-    ]
-    return told + [
-        {"kind": "schema", "name": name, "is_new": "no" if name in there else "yes", "for": f"owned by {OWNER}"}
-        for name in (OWN_SCHEMA, *schemas)
-    ]
+
+
+def _told(kind: str, name: str, was_there: bool, what: str) -> dict[str, str]:
+    return {"kind": kind, "name": name, "is_new": "no" if was_there else "yes", "for": what}
+
+
+def _set_memory(session: TargetSession, work_mem: str) -> list[dict[str, str]]:
+    """Give new sessions of this database their work_mem, where that may be done; what was done.
+
+    Of the database, not of the reading roles: what is set for a role holds for who logs in as it, and not for its members.
+    """
+    if not work_mem:
+        return []
+    [(database, may, had)] = session.rows(
+        """SELECT d.datname, pg_has_role(d.datdba, 'USAGE'), coalesce(%s = ANY(s.setconfig), false)
+        FROM pg_database AS d LEFT JOIN pg_db_role_setting AS s ON s.setdatabase = d.oid AND s.setrole = 0
+        WHERE d.datname = current_database()""",
+        (f"work_mem={work_mem}",),
+    )
+    if not may and not had:
+        todo = f"its owner has to: {memory_sql(database, work_mem)}"
+        return [_told("setting", "work_mem", True, f"not set, this user does not own the database; {todo}")]
+    if not had:
+        session.execute(memory_sql(database, work_mem))
+    return [_told("setting", "work_mem", had, f"{work_mem} for each sort or hash in new sessions of this database")]
+
+
+def memory_sql(database: str, work_mem: str) -> str:
+    """The statement that gives new sessions of a database their work_mem."""
+    return f"ALTER DATABASE {quoted(database)} SET work_mem = {literal(work_mem)}"
 
 
 def _give_access(

@@ -108,13 +108,16 @@ def built_generation(place: Workplace) -> int | None:
 
 def init_text(place: Workplace, definitions: Definitions) -> str:
     """The statements of `init_target`, for psql."""
-    from systock.load.init_target import init_sql
+    from systock.load.init_target import init_sql, memory_sql
     from systock.load.target_session import name_in_url
 
     require_server(place)
     user, database = name_in_url(place.settings.target)
     schemas, restricted = definitions.target_schema.schemas, list(place.settings.target.row_access)
-    return "\n".join(f"{statement};" for statement in init_sql(user, database, schemas, restricted))
+    statements = init_sql(user, database, schemas, restricted)
+    if memory := place.settings.target.work_mem:
+        statements.append(memory_sql(database, memory))
+    return "\n".join(f"{statement};" for statement in statements)
 
 
 def require_server(place: Workplace) -> None:
