@@ -10,6 +10,7 @@ from published import Shop, deliver_day, sale_rows
 from small_chain import deliver
 from systock.data_warehouse import touched_log
 from systock.errors import TargetError
+from systock.pipeline_manager.definitions import SCHEMA
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -156,6 +157,76 @@ def test_tables_altered_by_hand_stop_the_run_until_asked(shop: Shop) -> None:
     assert shop.project.target_sync(full=True)["how"] == "anew"
     assert shop.differences() == [] and shop.generation() == 2
     assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%__old%'") == [(0,)]
+
+
+@pytest.mark.long
+def test_columns_are_renamed_and_added_in_place(shop: Shop) -> None:
+    """Of a table that is referred to and one that refers, with keys, checks and an index; others' views stay."""
+    models = shop.path / "models"
+    models.mkdir()
+
+    def define(key: str, former: str, header: str = "", more: str = "", value: str = "") -> None:
+        (models / "mine.sql").write_text(
+            f"""-- Mine.\n-- refresh: full\n{header}CREATE TABLE gold.mine (
+    {key} integer PRIMARY KEY, -- key
+    {former} bigint NOT NULL CHECK ({former} <> 1) REFERENCES gold.dim_product (product_key){more} -- product
+);\n
+SELECT
+    CAST(p.product_key % 1000 AS integer) AS {key}, p.product_key AS {former}{value}
+FROM gold.dim_product AS p;\n"""
+        )
+        (models / "view.sql").write_text(
+            "-- Asked.\n-- refresh: view\nCREATE TABLE serve.asked_mine (\n    k integer -- k\n);\n\n"
+            f"SELECT mine.{key} AS k\nFROM gold.mine AS mine;\n"
+        )
+
+    define("k", "p")
+    shop.run()
+    shop.admin.execute("CREATE VIEW public.theirs AS SELECT k FROM gold.mine")
+    before = shop.rows("SELECT k FROM gold.mine ORDER BY 1")
+    oid = "SELECT CAST(CAST('gold.mine' AS regclass) AS oid)"
+    made = shop.rows(oid)
+    more = ", -- was p\n    odd bigint REFERENCES gold.dim_product (product_key)"
+    define("kk", "product", "-- renamed: k to kk, p to product\n", more, ", NULLIF(p.product_key, 0) AS odd")
+    assert "gold.mine: k becomes kk, p becomes product, odd comes" in str(shop.project.run(dry_run=True).target)
+    target = shop.run()
+    assert target["how"] == "in place" and shop.rows(oid) == made
+    assert {table["table"]: table["written"] for table in target["tables"]}[
+        "gold.mine"
+    ] == 3  # but not the unknown product
+    assert (
+        shop.rows("SELECT kk FROM gold.mine ORDER BY 1")
+        == shop.rows("SELECT k FROM public.theirs ORDER BY 1")
+        == before
+    )
+    assert shop.differences() == [] and shop.run()["how"] == "nothing"
+    hangs = """SELECT conname FROM pg_constraint WHERE conrelid = CAST('gold.mine' AS regclass) AND contype <> 'n'
+        UNION ALL SELECT indexname FROM pg_indexes WHERE schemaname = 'gold' AND tablename = 'mine' ORDER BY 1"""
+    there = shop.rows(hangs)
+    shop.admin.execute("DROP VIEW public.theirs")
+    shop.admin.execute("UPDATE systock.object SET structure = '', parts = NULL WHERE name = 'gold.mine'")
+    deliver_day(shop.path, 2)
+    assert shop.run()["how"] == "anew" and shop.rows(hangs) == there
+
+
+@pytest.mark.long
+def test_what_a_snapshot_reported_keeps_its_values_under_the_new_name(shop: Shop) -> None:
+    """Stated, it is renamed there and in bronze; not stated it would be lost, and what to type is told."""
+    shop.run()
+    shop.project.snapshot_take(kind="product")
+    kept = shop.rows("SELECT product_id, product_name FROM snapshot.product_state ORDER BY 1")
+    file = shop.path / "models" / "product_state.sql"
+    file.parent.mkdir()
+    text = (SCHEMA / "snapshots" / "product_state.sql").read_text()
+    text = text.replace("product_name         text", "title                text")
+    text = text.replace("product.product_name,", "product.product_name AS title,")
+    file.write_text(text)
+    with pytest.raises(TargetError, match=r"(?s)would lose.*product_name.*-- renamed: old_name to new_name"):
+        shop.run()
+    file.write_text(text.replace("-- refresh: snapshot", "-- refresh: snapshot\n-- renamed: product_name to title"))
+    assert shop.run()["how"] == "in place"
+    assert shop.rows("SELECT product_id, title FROM snapshot.product_state ORDER BY 1") == kept != []
+    assert shop.differences() == []
 
 
 @pytest.mark.long

@@ -103,6 +103,7 @@ class CompiledTable:
     select: str
     kept_since: str | None = None
     select_each: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -127,6 +128,7 @@ def compile_table(table: TableFile, *, zones_defined: bool = False) -> dict[str,
             compile_sql(table.select, zones_defined=zones_defined) if table.select is not None else "",
             table.kept_since,
             _select_each(table.select) if table.refresh == "snapshot" and table.select is not None else "",
+            table.renamed,
         )
     )  # fmt: skip
 
@@ -161,6 +163,7 @@ def read_compiled(entry: Mapping[str, Any]) -> CompiledTable:
         "references": tuple((column, table, target) for column, table, target in entry["references"]),
         "primary_key": tuple(entry["primary_key"]),
         "reads": tuple(entry["reads"]),
+        "renamed": tuple((old, name) for old, name in entry["renamed"]),
     })  # fmt: skip
 
 

@@ -104,8 +104,8 @@ def captured_elsewhere(
 ) -> Capture:
     """The same of a whole state that was captured elsewhere: its rows as text, in these columns.
 
-    A column that the table did not have when the state was captured gets its DEFAULT. follows: the previous snapshot is not
-    that of the warehouse, but the one captured before by the same engine. Raises IntegrityError when there are not
+    A column that the table did not have when the state was captured, by no former name, gets its DEFAULT. follows: the previous
+    snapshot is not that of the warehouse, but the one captured before by the same engine. Raises IntegrityError when there are not
     row_count rows, QueryError when they are not of the table's types.
     """
     texts = ", ".join(f"{quoted(name)} VARCHAR" for name in columns)
@@ -115,7 +115,7 @@ def captured_elsewhere(
     [(there,)] = engine.rows("SELECT count(*) FROM temp.captured_state")
     if there != row_count:
         raise IntegrityError(f"it has {there} rows, and had {row_count} when it was captured")
-    values = (quoted(c.name) if c.name in columns else c.default_sql or "NULL" for c in table.columns)
+    values = _stored_values(table, columns)
     state = ", ".join(f"{value} AS {quoted(c.name)}" for value, c in zip(values, table.columns, strict=True))
     states = f"SELECT 1 AS _no, {state} FROM temp.captured_state"
     [captured] = _changes(engine, table, types, states, 1, follows=follows)
@@ -181,12 +181,21 @@ def _by_number(changes: pa.Table, count: int) -> Iterator[pa.Table]:
 def land_sql(table: CompiledTable, types: Sequence[str], lines: str, landed: Collection[str]) -> str:
     """The statement that takes landed changes (a relation of text columns, those `landed`) into the table of changes.
 
-    A column that the table did not have when the snapshot was taken gets its DEFAULT.
+    A column that the table did not have when the snapshot was taken, by no former name, gets its DEFAULT.
     """
-    values = [f'l."{c.name}"' if c.name in landed else c.default_sql or "NULL" for c in table.columns]
+    values = _stored_values(table, landed, "l.")
     typed = ", ".join(f"CAST({value} AS {type_})" for value, type_ in zip(values, types, strict=True))
     return f"""INSERT INTO {table.qualified}__changes SELECT b.commit_no, CAST(l.is_removed AS BOOLEAN), {typed}
         FROM {lines} AS l JOIN meta.batch AS b ON b.batch_no = l._batch_no"""
+
+
+def _stored_values(table: CompiledTable, stored: Collection[str], relation: str = "") -> list[str]:
+    """Each column's value of what was stored with these columns: by its name, by one that it had before, or its DEFAULT."""
+    names = {c.name: [c.name, *(old for old, name in table.renamed if name == c.name)] for c in table.columns}
+    return [
+        next((relation + quoted(name) for name in names[c.name] if name in stored), c.default_sql or "NULL")
+        for c in table.columns
+    ]
 
 
 def difference_sql(table: CompiledTable, before: int, after: int) -> str:

@@ -105,6 +105,8 @@ class TableFile:
     line: int = 1
     kept_since: str | None = None
     """Of a table of versions: the entity of silver from whose first row on it is kept; None: always."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Names that columns had before, each with the column's name of today: what was kept under them is the column's."""
 
     @property
     def is_stored(self) -> bool:

@@ -24,8 +24,8 @@ from systock.data_warehouse.table_file import (
 )
 from systock.errors import DefinitionError
 
-#: The line of a table of versions that names the entity from whose first row on it is kept.
-_KEPT_SINCE = "kept since"
+#: The line of a table of versions that names the entity from whose first row on it is kept, and that of former names of columns.
+_KEPT_SINCE, _RENAMED = "kept since", "renamed"
 
 
 class Reader:
@@ -92,12 +92,13 @@ class Reader:
             definition_hash=hashlib.sha256(stated.encode()).hexdigest(),
             line=line,
             kept_since=kinds[_KEPT_SINCE][0] if _KEPT_SINCE in kinds else None,
+            renamed=self._renamed(*kinds.get(_RENAMED, ("", line)), columns),
         )
 
     # --- text and tokens ---------------------------------------------------------------------------------------------
 
     def _header(self, create_line: int) -> tuple[str, dict[str, tuple[str, int]]]:
-        """The sentence above the CREATE TABLE and its `refresh:`, `history:` and `kept since:` lines with their line numbers."""
+        """The sentence above the CREATE TABLE and its `refresh:`, `history:`, `kept since:` and `renamed:` lines with their line numbers."""
         sentence: list[str] = []
         kinds: dict[str, tuple[str, int]] = {}
         for number, line in enumerate(self.lines[: create_line - 1], start=1):
@@ -105,7 +106,7 @@ class Reader:
                 continue
             said = line.strip().lstrip("-").strip()
             key, colon, value = said.partition(":")
-            if colon and key in ("refresh", "history", _KEPT_SINCE):
+            if colon and key in ("refresh", "history", _KEPT_SINCE, _RENAMED):
                 kinds[key] = (" ".join(value.split()), number)
             elif said:
                 sentence.append(said)
@@ -241,6 +242,25 @@ class Reader:
             if name not in own:
                 raise self.fail(f"{what} names {name}, which is no column", line, f"The columns are: {', '.join(own)}.")
 
+    def _renamed(self, text: str, line: int, columns: Sequence[Column]) -> tuple[tuple[str, str], ...]:
+        """The former names of columns: `old to new`, parted by commas; a column may have had several."""
+        own = [column.name for column in columns]
+        found: list[tuple[str, str]] = []
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            old, to, new = part.partition(" to ")
+            if not to or not old.strip():
+                raise self.fail(f"renamed: {part!r} is not understood", line, "Write -- renamed: old_name to new_name.")
+            found.append((old.strip(), new.strip()))
+        self._known([new for _, new in found], columns, "renamed:", line)
+        former = [old for old, _ in found]
+        for old in former:
+            if old in own or former.count(old) > 1:
+                what = "which still is a column" if old in own else "more than once"
+                raise self.fail(
+                    f"renamed: names {old}, {what}", line, "A former name is that of one column, and of none today."
+                )
+        return tuple(found)
+
     def _references(self, schema: exp.Schema, columns: Sequence[Column]) -> tuple[Reference, ...]:
         lines = {column.name: column.line for column in columns}
         found: list[Reference] = []
@@ -341,7 +361,7 @@ class Reader:
         entity, stated = kinds.get(_KEPT_SINCE, ("", line))
         if entity and kinds.get("refresh", ("",))[0] != "versions":
             raise self.fail(f"{schema}.{name} says since when it is kept", stated, "Only tables of versions can.")
-        if len(kinds.keys() - {_KEPT_SINCE}) != 1:
+        if len(kinds.keys() - {_KEPT_SINCE, _RENAMED}) != 1:
             both = "both a refresh and a history kind" if kinds else "no refresh kind"
             raise self.fail(
                 f"{schema}.{name} states {both}",

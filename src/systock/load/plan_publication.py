@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.changed_rows import BuildFile, Since
-from systock.load.migration import TableChange, table_changes
+from systock.load.migration import Alteration, TableChange, table_changes
 from systock.load.roles import LOADER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
@@ -24,7 +24,8 @@ class Plan:
     """What is to be done on the server.
 
     how: "nothing" (it is there already), "first" (it is empty), "changes" (what later generations touched), "compare" (all rows are
-    compared), "anew" (tables are made beside the old ones, which then go). why: in words. since: what it has, for "changes".
+    compared), "in place" (tables are altered first, then the same), "anew" (tables are made beside the old ones, which then go). why: in
+    words. since: what it has, for "changes". alterations: those of "in place".
     """
 
     how: str
@@ -32,6 +33,7 @@ class Plan:
     had: TargetState | None
     since: Since | None = None
     hand_changes: tuple[HandChange, ...] = ()
+    alterations: tuple[Alteration, ...] = ()
 
 
 def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSchema, *, full: bool = False) -> Plan:
@@ -64,8 +66,13 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
     if lost and not full:
         raise TargetError(
             f"snapshots on the server would lose columns, or digits of them: {_some(lost)}", where=session.where,
-            todo=f"Leave these columns in the snapshot's file; or, where they may go, type {FULL}.",
+            todo="Leave these columns in the snapshot's file; where one only has another name now, state it there: "
+            f"-- renamed: old_name to new_name; or, where they may go, type {FULL}.",
         )  # fmt: skip
+    in_place = tuple(change.in_place for change in other if change.in_place is not None)
+    if other and len(in_place) == len(other) and not altered:
+        told = [f"{change.table}: {change.text}" for change in other]
+        return Plan("in place", "; ".join(told), had, None, changes, in_place)
     if other or altered:
         target_state.check_unused(session, schema.schemas)
         told = [f"{change.table}: {change.text}" for change in other] or [f"{name}: was altered" for name in altered]
@@ -87,7 +94,7 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
 
 def _made_otherwise(session: TargetSession, schema: TargetSchema) -> list[TableChange]:
     """The tables that are made otherwise than those on the server."""
-    found = table_changes(target_state.made_tables(session), schema.tables)
+    found = table_changes(target_state.made_tables(session), target_state.made_parts(session), schema.tables)
     made, wanted = target_state.made_objects(session), target_state.objects(schema)
     told = {change.table for change in found}
     return found + [

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from systock.load import target_state
 from systock.load.captures import mark_landed
-from systock.load.changed_rows import BuildFile, Since, changed_since
+from systock.load.changed_rows import BuildFile, changed_since
 from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_comments
 from systock.load.plan_publication import FULL, Plan, plan_publication
-from systock.load.roles import OWNER
-from systock.load.row_access import PLACES, Place, access_is_right, apply_access, check_known
+from systock.load.roles import LOADER, OWNER
+from systock.load.row_access import PLACES, Place, apply_access, check_known, check_roles
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.target_state import PUBLISHING, HandChange
@@ -55,7 +55,7 @@ def publish_postgres(
             had = plan.had.generation if plan.had else None
             brought = Brought(session.where, build.generation, had, plan.how, plan.why)
             brought.warnings += _told(plan.hand_changes) if not full else []
-            access_is_right(session, settings.row_access)
+            check_roles(session, settings.row_access)
             if plan.how == "first":
                 check_known(settings.row_access, [Place(*row) for row in build.engine.rows(PLACES)], session.where)
             if plan.how != "nothing":
@@ -82,7 +82,7 @@ def _publish(
         session.become(OWNER)
         brought.tables = make_anew(session, schema, writer, advance)
     else:
-        brought.tables = _write_changes(session, build, schema, writer, plan.since, advance)
+        brought.tables = _write_changes(session, build, schema, writer, plan, advance)
         made, wanted = target_state.made_objects(session), target_state.objects(schema)
         if made != wanted:
             session.become(OWNER)
@@ -100,19 +100,34 @@ def _write_changes(
     build: BuildFile,
     schema: TargetSchema,
     writer: Writer,
-    since: Since | None,
+    plan: Plan,
     advance: Callable[[int, str], None],
 ) -> list[dict[str, str | int]]:
-    """Rows that are new or otherwise, table after table; then, the other way round, those that are gone."""
+    """Rows that are new or otherwise, table after table; then, the other way round, those that are gone.
+
+    Where tables are altered first, who reads them waits from then on until the transaction commits: all rows are on the server by then.
+    """
     staged: list[Staged] = []
     for table in schema.tables:
-        found = writer.stage(table, changed_since(build, table, since))
+        found = writer.stage(table, changed_since(build, table, plan.since))
         if found is not None:
             staged.append(found)
-            writer.put(found)
         advance(1, table.qualified)
+    if plan.alterations:
+        session.become(OWNER)
+        for statement in (statement for alteration in plan.alterations for statement in alteration.before):
+            session.execute(statement)
+        session.become(LOADER)
+    for found in staged:
+        writer.put(found)
     for found in reversed(staged):
         writer.take_out(found)
+    if plan.alterations:
+        # What is looked at when the transaction commits is looked at now: no table can be altered before.
+        session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        session.become(OWNER)
+        for statement in (statement for alteration in plan.alterations for statement in alteration.after):
+            session.execute(statement)
     return [
         {"table": s.table.qualified, "written": s.written, "removed": s.removed}
         for s in staged

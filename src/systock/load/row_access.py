@@ -76,16 +76,8 @@ def check_known(access: Mapping[str, RowAccess], places: Sequence[Place], where:
         )  # fmt: skip
 
 
-def access_is_right(session: TargetSession, access: Mapping[str, RowAccess]) -> None:
-    """Raise TargetError where the server lacks what the settings need: its table, or a role."""
-    if not _has_table(session):
-        if access:
-            raise TargetError(
-                "an older SyStock made the database a target", where=session.where,
-                state="The server keeps the generation that it had.",
-                todo="Run 'systock target init' once more: it adds what row_access needs; then run again.",
-            )  # fmt: skip
-        return
+def check_roles(session: TargetSession, access: Mapping[str, RowAccess]) -> None:
+    """Raise TargetError where the server lacks a role of the settings."""
     missing = session.rows(
         "SELECT name FROM unnest(CAST(%s AS text[])) AS name WHERE to_regrole(quote_ident(name)) IS NULL",
         (list(access),),
@@ -104,8 +96,6 @@ def apply_access(session: TargetSession, schema: TargetSchema, access: Mapping[s
     Inside the transaction that publishes, with the rights of the loader or the owner; those of the owner are taken where policies
     have to be made. Returns what the settings name and the server does not know: of that its role sees nothing.
     """
-    if not _has_table(session):
-        return []
     places = [Place(*row) for row in session.rows(PLACES)]
     _write_visible(session, access, places)
     _write_policies(session, schema, sorted(access))
@@ -124,14 +114,6 @@ def seen_places(access: Mapping[str, RowAccess], places: Sequence[Place]) -> dic
         ]
         for role, entry in access.items()
     }
-
-
-def _has_table(session: TargetSession) -> bool:
-    [(there,)] = session.rows(
-        """SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'systock' AND c.relname = 'visible_location')"""
-    )
-    return bool(there)
 
 
 def _write_visible(session: TargetSession, access: Mapping[str, RowAccess], places: Sequence[Place]) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from systock.data_warehouse.engine.postgres_ddl import (
     index_statements,
     primary_key_statements,
     reference_statements,
+    table_parts,
     table_statements,
 )
 from systock.data_warehouse.engine.postgres_procedures import capture_name
@@ -33,6 +34,10 @@ _GROWS = {
 }
 
 
+#: What a table is made of, by kind and name (see postgres_ddl.table_parts).
+Parts = dict[str, dict[str, str]]
+
+
 @dataclass(frozen=True)
 class TargetTable:
     """A table that holds rows on the server.
@@ -40,7 +45,8 @@ class TargetTable:
     follows: how its changes are found in the build file: by the log of touched keys ("log"), by its own spans of knowledge
     ("versions"), by `grows_by` ("commit", "instant", "generation"), or only by looking at all rows ("whole").
     create, comments, keys: the SQL that makes it, empty, and what is added once the first rows are in.
-    seen_where: which rows a role with places of its own sees; '': all.
+    seen_where: which rows a role with places of its own sees; '': all. renamed: former names of columns there, with those of today.
+    parts: what it is made of.
     """
 
     schema: str
@@ -54,6 +60,8 @@ class TargetTable:
     keys: tuple[str, ...]
     references: tuple[str, ...]
     seen_where: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
+    parts: Parts = field(default_factory=dict, hash=False)
 
     @property
     def qualified(self) -> str:
@@ -156,6 +164,7 @@ def _table(file: TableFile) -> TargetTable:
         tuple(s.sql for s in made if s.kind == "table"), tuple(s.sql for s in made if s.kind == "comment"),
         tuple(s.sql for s in (*primary_key_statements(file), *index_statements(file))),
         tuple(s.sql for s in reference_statements(file)), place_condition(file),
+        tuple((postgres_name(old), postgres_name(new)) for old, new in file.renamed), table_parts(file),
     )  # fmt: skip
 
 
@@ -174,6 +183,7 @@ def read_schema(entry: Mapping[str, Any]) -> TargetSchema:
             TargetTable(**{
                 **row, "columns": columns(row["columns"]), "key": columns(row["key"]),
                 **texts(row, "create", "comments", "keys", "references"),
+                "renamed": tuple((old, new) for old, new in row["renamed"]),
             })
             for row in entry["tables"]
         ),

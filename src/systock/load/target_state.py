@@ -11,7 +11,7 @@ from systock.load.captures import CAPTURE_TABLES
 from systock.load.changed_rows import Held
 from systock.load.roles import OWNER
 from systock.load.row_access import ACCESS_TABLES
-from systock.load.target_schema import TargetSchema, text_hash
+from systock.load.target_schema import Parts, TargetSchema, text_hash
 from systock.load.target_session import TargetSession
 from systock.sql_text import literal
 
@@ -55,6 +55,7 @@ OWN_TABLES = (
     """CREATE TABLE IF NOT EXISTS systock.object (
     name text PRIMARY KEY, structure text NOT NULL, told text NOT NULL, columns text, types jsonb
 )""",
+    "ALTER TABLE systock.object ADD COLUMN IF NOT EXISTS parts jsonb",
     "COMMENT ON TABLE systock.object IS 'Tables, views and functions as SyStock made them: hashes of their SQL.'",
     """CREATE TABLE IF NOT EXISTS systock.hand_change (
     change_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, changed_at timestamptz NOT NULL DEFAULT now(),
@@ -88,9 +89,9 @@ def is_initialised(session: TargetSession) -> bool:
     return _has_own(session, "target")
 
 
-def keeps_captures(session: TargetSession) -> bool:
-    """Was it run by a SyStock that knows of captures?"""
-    return _has_own(session, "capture")
+def is_of_today(session: TargetSession) -> bool:
+    """Was it run by a SyStock that made all that is needed today?"""
+    return _has_own(session, "visible_location")
 
 
 def _has_own(session: TargetSession, table: str) -> bool:
@@ -131,7 +132,7 @@ def check_ours(session: TargetSession, schemas: Sequence[str]) -> None:
 
 def check_initialised(session: TargetSession, schemas: Sequence[str]) -> None:
     """Raise TargetError where the database is no target yet, with what stands in the way of making it one."""
-    if keeps_captures(session):
+    if is_of_today(session):
         return
     if is_initialised(session):
         raise TargetError(
@@ -203,6 +204,11 @@ def made_tables(session: TargetSession) -> dict[str, dict[str, str]]:
     return dict(session.rows("SELECT name, types FROM systock.object WHERE types IS NOT NULL"))
 
 
+def made_parts(session: TargetSession) -> dict[str, Parts]:
+    """What those tables were made of, where that was noted."""
+    return dict(session.rows("SELECT name, parts FROM systock.object WHERE parts IS NOT NULL"))
+
+
 def altered_tables(session: TargetSession) -> list[str]:
     """Tables and views that are not as SyStock made them: dropped, or with other columns."""
     return [
@@ -242,10 +248,11 @@ def write_objects(session: TargetSession, schema: TargetSchema) -> None:
     """Remember how tables, views and functions were made, and which columns they have."""
     session.execute("DELETE FROM systock.object")
     types = {table.on_server: {column.target: column.type for column in table.columns} for table in schema.tables}
+    parts = {table.on_server: table.parts for table in schema.tables}
     for name, (structure, told) in objects(schema).items():
         session.execute(
-            "INSERT INTO systock.object (name, structure, told, types) VALUES (%s, %s, %s, CAST(%s AS jsonb))",
-            (name, structure, told, json.dumps(types[name]) if name in types else None),
+            "INSERT INTO systock.object (name, structure, told, types, parts) VALUES (%s, %s, %s, CAST(%s AS jsonb), CAST(%s AS jsonb))",
+            (name, structure, told, *(json.dumps(of[name]) if name in of else None for of in (types, parts))),
         )
     session.execute(
         f"UPDATE systock.object AS o SET columns = there.columns FROM ({_THERE}) AS there WHERE there.name = o.name"

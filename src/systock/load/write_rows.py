@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from systock.data_warehouse.engine.postgres_ddl import type_sql
 from systock.errors import TargetError
 from systock.load.changed_rows import BuildFile, Changed
 from systock.load.copy_rows import CopiedColumn, copy_rows
@@ -45,16 +46,11 @@ class Writer:
         rows, keys = f"pg_temp.{quoted(f'rows_{self._staged}')}", None
         if changed.keys is not None and not self._build.engine.rows(f"SELECT 1 FROM ({changed.keys}) LIMIT 1"):
             return None
-        self._session.execute(
-            f"CREATE TEMP TABLE {quoted(f'rows_{self._staged}')} (LIKE {there(table)}) ON COMMIT DROP"
-        )
+        self._session.execute(f"CREATE TEMP TABLE {_columns(f'rows_{self._staged}', table.columns)} ON COMMIT DROP")
         copied = self._copy(table, rows, table.columns, changed.rows)
         if changed.keys is not None:
             keys = f"pg_temp.{quoted(f'keys_{self._staged}')}"
-            names = ", ".join(quoted(column.target) for column in table.key)
-            self._session.execute(
-                f"CREATE TEMP TABLE {quoted(f'keys_{self._staged}')} ON COMMIT DROP AS SELECT {names} FROM {there(table)} LIMIT 0"
-            )
+            self._session.execute(f"CREATE TEMP TABLE {_columns(f'keys_{self._staged}', table.key)} ON COMMIT DROP")
             self._copy(table, keys, table.key, changed.keys)
             self._session.execute(f"ANALYZE {keys}")
         elif not copied and not changed.whole:
@@ -95,13 +91,14 @@ class Writer:
 
     def _replace(self, staged: Staged) -> None:
         """A table without a key: all of it, where anything differs."""
-        here, now = f"SELECT * FROM {there(staged.table)}", f"SELECT * FROM {staged.rows}"
+        names = ", ".join(quoted(column.target) for column in staged.table.columns)
+        here, now = f"SELECT {names} FROM {there(staged.table)}", f"SELECT {names} FROM {staged.rows}"
         [(differs,)] = self._session.rows(
             f"SELECT EXISTS ((({here}) EXCEPT ALL ({now})) UNION ALL (({now}) EXCEPT ALL ({here})))"
         )
         if differs:
             staged.removed = self._session.execute(f"DELETE FROM {there(staged.table)}")
-            staged.written = self._session.execute(f"INSERT INTO {there(staged.table)} {now}")
+            staged.written = self._session.execute(f"INSERT INTO {there(staged.table)} ({names}) {now}")
 
     def _copy(self, table: TargetTable, into: str, columns: Sequence[CopiedColumn], query: str) -> int:
         try:
@@ -119,6 +116,11 @@ class Writer:
 def there(table: TargetTable) -> str:
     """The quoted name of a table on the server."""
     return quoted(table.schema_there, table.name_there)
+
+
+def _columns(name: str, columns: Sequence[CopiedColumn]) -> str:
+    """A table's name and columns, as tables of the server have them now or will have."""
+    return f"{quoted(name)} ({', '.join(f'{quoted(column.target)} {type_sql(column.type)}' for column in columns)})"
 
 
 def _relation(table: TargetTable) -> str:

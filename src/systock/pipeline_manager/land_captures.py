@@ -108,7 +108,7 @@ def _waiting(
     from systock.load.roles import LOADER
 
     with session.transaction():
-        if not target_state.keeps_captures(session):
+        if not target_state.is_of_today(session):
             return []
         session.become(LOADER)
         found = waiting_captures(session, place.settings.project.name, log.commits()[0].known_at.isoformat())

@@ -58,6 +58,7 @@ def target_plan(place: Workplace, definitions: Definitions) -> str:
     does = {
         "nothing": "what this run changes would be sent", "changes": "what changed would be sent",
         "first": "all rows would be sent", "compare": "all rows would be compared, and those that differ written",
+        "in place": "its tables would be altered, then all rows compared, and those that differ written",
         "anew": "all tables would be made beside the old ones, and take their place at once",
     }  # fmt: skip
     return f"{session.where}: {does[plan.how]} ({plan.why})"

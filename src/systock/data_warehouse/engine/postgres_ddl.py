@@ -40,16 +40,9 @@ def table_statements(table: TableFile) -> list[Statement]:
 
     Rows that come in before the keys are there are copied several times as fast.
     """
-    lines = [
-        f"{name_sql(column.name)} {type_sql(column.type)}"
-        + (f" DEFAULT {compile_text(column.default_sql, 'postgres')}" if column.default_sql else "")
-        + ("" if column.nullable else " NOT NULL")
-        for column in table.columns
-    ]
-    lines += [
-        f"CONSTRAINT {name_sql(short_name(check.name))} CHECK ({compile_sql(check.expression, 'postgres')})"
-        for check in table.checks
-    ]
+    parts = table_parts(table)
+    lines = [f"{quoted(name)} {definition}" for name, definition in parts["columns"].items()]
+    lines += [f"CONSTRAINT {quoted(name)} {definition}" for name, definition in parts["checks"].items()]
     body = ",\n    ".join(lines)
     create = Statement("table", table.qualified, f"CREATE TABLE {qualified_sql(table)} (\n    {body}\n)")
     return [create, *comment_statements(table, "TABLE")]
@@ -57,24 +50,17 @@ def table_statements(table: TableFile) -> list[Statement]:
 
 def primary_key_statements(table: TableFile) -> list[Statement]:
     """The PRIMARY KEY, if the table has one. It is not deferrable, so that ON CONFLICT can name it."""
-    if not table.primary_key:
-        return []
-    name = name_sql(short_name(f"{table.name}_pkey"))
-    key = ", ".join(map(name_sql, table.primary_key))
-    sql = f"ALTER TABLE {qualified_sql(table)} ADD CONSTRAINT {name} PRIMARY KEY ({key})"
-    return [Statement("primary key", table.qualified, sql)]
+    return [
+        Statement("primary key", table.qualified, constraint_sql(qualified_sql(table), name, key))
+        for name, key in table_parts(table)["primary key"].items()
+    ]
 
 
 def index_statements(table: TableFile) -> list[Statement]:
     """The indexes beside the primary key."""
     return [
-        Statement(
-            "index",
-            table.qualified,
-            f"CREATE INDEX {name_sql(short_name('_'.join([table.name, *columns, 'idx'])))} ON {qualified_sql(table)} "
-            f"({', '.join(map(name_sql, columns))})",
-        )
-        for columns in indexes_of(table)
+        Statement("index", table.qualified, index_sql(qualified_sql(table), name, columns))
+        for name, columns in table_parts(table)["indexes"].items()
     ]
 
 
@@ -82,16 +68,49 @@ def reference_statements(table: TableFile) -> list[Statement]:
     """The foreign keys. They are looked at when a transaction commits: a refresh may take out and put back a row of a
     dimension, and write tables in any order.
     """
-    statements = []
+    return [
+        Statement("reference", table.qualified, constraint_sql(qualified_sql(table), name, reference))
+        for name, reference in table_parts(table)["references"].items()
+    ]
+
+
+def constraint_sql(table: str, name: str, definition: str) -> str:
+    """The statement that adds a constraint to a table (its quoted name)."""
+    return f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {definition}"
+
+
+def index_sql(table: str, name: str, columns: str) -> str:
+    """The statement that adds an index to a table (its quoted name)."""
+    return f"CREATE INDEX {quoted(name)} ON {table} {columns}"
+
+
+def table_parts(table: TableFile) -> dict[str, dict[str, str]]:
+    """What a table is made of, by kind, and each part's SQL by its name on the server."""
+    references = {}
     for reference in table.references:
         target = ".".join(map(name_sql, reference.table.split(".")))
-        sql = (
-            f"ALTER TABLE {qualified_sql(table)} ADD CONSTRAINT {name_sql(short_name(f'{table.name}_{reference.column}_fkey'))} "
+        references[_made_name(f"{table.name}_{reference.column}_fkey")] = (
             f"FOREIGN KEY ({name_sql(reference.column)}) REFERENCES {target} ({name_sql(reference.target_column)}) "
             "DEFERRABLE INITIALLY DEFERRED"
         )
-        statements.append(Statement("reference", table.qualified, sql))
-    return statements
+    key = ", ".join(map(name_sql, table.primary_key))
+    return {
+        "columns": {
+            server_name(column.name): type_sql(column.type)
+            + (f" DEFAULT {compile_text(column.default_sql, 'postgres')}" if column.default_sql else "")
+            + ("" if column.nullable else " NOT NULL")
+            for column in table.columns
+        },
+        "checks": {
+            _made_name(check.name): f"CHECK ({compile_sql(check.expression, 'postgres')})" for check in table.checks
+        },
+        "primary key": {_made_name(f"{table.name}_pkey"): f"PRIMARY KEY ({key})"} if key else {},
+        "indexes": {
+            _made_name("_".join([table.name, *columns, "idx"])): f"({', '.join(map(name_sql, columns))})"
+            for columns in indexes_of(table)
+        },
+        "references": references,
+    }
 
 
 def view_statements(table: TableFile) -> list[Statement]:
@@ -181,11 +200,20 @@ def qualified_sql(table: TableFile) -> str:
 
 def name_sql(name: str) -> str:
     """A quoted name in small letters; DefinitionError where PostgreSQL would cut it."""
+    return quoted(server_name(name))
+
+
+def server_name(name: str) -> str:
+    """A name as PostgreSQL has it: in small letters; DefinitionError where it would be cut."""
     if len(name.encode()) > LONGEST_NAME:
         raise DefinitionError(
             f"the name {name} has {len(name.encode())} bytes", todo=f"PostgreSQL takes at most {LONGEST_NAME}."
         )
-    return quoted(postgres_name(name))
+    return postgres_name(name)
+
+
+def _made_name(name: str) -> str:
+    return postgres_name(short_name(name))
 
 
 def short_name(name: str) -> str:
