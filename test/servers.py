@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from systock.load.target_session import OLDEST
 
 PASSWORD = "hunter2 @:/%é"
 #: The same, in an address.
@@ -25,8 +30,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def postgres(folder: Path) -> Iterator[str]:
-    """The address of a PostgreSQL server: SYSTOCK_TEST_PG_DSN, else one of our own."""
+#: The PostgreSQL servers that tests run on: the one at hand, and in long tests the oldest version that may be published to.
+OLDEST_POSTGRES = str(OLDEST // 10_000)
+POSTGRES = ("at hand", pytest.param(OLDEST_POSTGRES, marks=pytest.mark.long))
+
+
+def postgres(folder: Path, version: str = "at hand") -> Iterator[str]:
+    """The address of a PostgreSQL server. version: one of POSTGRES.
+
+    At hand is that of SYSTOCK_TEST_PG_DSN, else one that comes with the tools. Another version is started from the programs that
+    are installed; the test is skipped where they are not.
+    """
+    if version != "at hand":
+        yield from _installed_postgres(version)
+        return
     if given := os.environ.get("SYSTOCK_TEST_PG_DSN"):
         yield given
         return
@@ -36,6 +53,68 @@ def postgres(folder: Path) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _installed_postgres(version: str) -> Iterator[str]:
+    """The address of a server of our own, from the programs in SYSTOCK_TEST_PG_BIN or where distributions put them.
+
+    It refuses to run as root: then it runs as postgres or nobody, in a folder of its own.
+    """
+    places = [os.environ.get("SYSTOCK_TEST_PG_BIN"), *(place.format(version) for place in _POSTGRES_PLACES)]
+    programs = next((Path(p) for p in places if p and _postgres_version(Path(p)) == version), None)
+    if programs is None:
+        pytest.skip(
+            f"PostgreSQL {version} is not installed: apt-get install postgresql-{version}, or SYSTOCK_TEST_PG_BIN"
+        )
+    folder = Path(tempfile.mkdtemp(prefix=f"pg{version}_"))  # short: the path of a socket has at most 107 bytes
+    as_user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = next(pwd.getpwnam(n) for n in ("postgres", "nobody") if n in {p.pw_name for p in pwd.getpwall()})
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    data = folder / "data"
+    made = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+    ]
+    subprocess.run(made, check=True, capture_output=True, cwd=folder, **as_user)
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+            stdout=log, stderr=log, cwd=folder, **as_user,
+        )  # fmt: skip
+    try:
+        ready = [programs / "pg_isready", "-q", "-h", folder]
+        for _ in range(300):
+            if process.poll() is not None or subprocess.run(ready).returncode == 0:
+                break
+            time.sleep(0.1)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield f"postgresql://postgres:@/postgres?host={folder}"
+    finally:
+        process.send_signal(signal.SIGINT)  # who is still there is sent away
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+#: Where Debian, Red Hat and Homebrew put the programs of a version.
+_POSTGRES_PLACES = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/opt/homebrew/opt/postgresql@{}/bin")
+
+
+def _postgres_version(programs: Path) -> str:
+    """The version of the programs in a folder; '' where there are none."""
+    if not (programs / "initdb").exists():
+        return ""
+    told = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return told.split()[2].partition(".")[0]
 
 
 def mariadb(folder: Path) -> Iterator[str]:

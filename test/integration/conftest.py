@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from published import Shop, first_day, shop_on
-from servers import postgres
+from servers import POSTGRES, postgres
 
 
-@pytest.fixture(scope="session")
-def target_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session", params=POSTGRES)
+def target_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server."""
-    for address in postgres(tmp_path_factory.mktemp("target")):
+    for address in postgres(tmp_path_factory.mktemp("target"), request.param):
         if "SYSTOCK_TEST_PG_DSN" not in os.environ:  # our own: nothing on it must outlive the machine
             psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
             with psycopg.connect(address, autocommit=True) as session:

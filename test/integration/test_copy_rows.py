@@ -18,7 +18,7 @@ from systock.data_warehouse.engine.postgres_ddl import type_sql
 from systock.data_warehouse.table_file import TYPES
 from systock.load.copy_rows import CopiedColumn, copy_rows
 
-from ..servers import Server, postgres
+from ..servers import POSTGRES, Server, postgres
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -41,9 +41,9 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from postgres(tmp_path_factory.mktemp("server"))
+@pytest.fixture(scope="module", params=POSTGRES)
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from postgres(tmp_path_factory.mktemp("server"), request.param)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from systock.data_warehouse.table_file import load_folder, parse_text
 from systock.errors import DefinitionError
 from systock.pipeline_manager.definitions import CONTRACTS, SCHEMA
 
-from ..servers import Server, postgres
+from ..servers import POSTGRES, Server, postgres
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -61,10 +61,10 @@ def schema() -> PostgresSchema:
     return PostgresSchema(load_folder(SCHEMA) | {table.qualified: table for table in odd}, load_folder(CONTRACTS))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=POSTGRES)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A connection to a database with the schema."""
-    for address in postgres(tmp_path_factory.mktemp("server")):
+    for address in postgres(tmp_path_factory.mktemp("server"), request.param):
         server = Server("postgres", address, Path())
         with psycopg.connect(server.url) as opened:
             with opened.transaction():
