@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from systock.data_warehouse.macro import Builder, Call, Macro, form, parts_concat, text_args
 from systock.data_warehouse.macros_postgres import POSTGRES
+from systock.data_warehouse.macros_spark import SPARK
 from systock.errors import DefinitionError
 from systock.sql_text import literal
 
@@ -34,18 +35,9 @@ def fact_key_of(*parts: str | None) -> uuid.UUID:
     return uuid.UUID(hashlib.md5(key_text(*parts).encode(), usedforsecurity=False).hexdigest())
 
 
-def _parts_spark(args: Sequence[str]) -> str:
-    return "concat_ws('', " + ", ".join(f"CAST(length({a}) AS STRING), ':', {a}" for a in args) + ")"
-
-
 def _dim_key_duckdb(call: Call) -> str:
     parts = parts_concat(text_args(call, "VARCHAR", cast=False))
     return f"GREATEST(CAST('0x' || substr(md5({parts}), 1, 15) AS BIGINT), 1)"
-
-
-def _dim_key_spark(call: Call) -> str:
-    parts = _parts_spark(text_args(call, "STRING", cast=False))
-    return f"GREATEST(CAST(conv(substr(md5({parts}), 1, 15), 16, 10) AS BIGINT), CAST(1 AS BIGINT))"
 
 
 def _fact_key(text_type: str) -> Builder:
@@ -227,29 +219,31 @@ _NOT_KEPT = (
 
 _ALL = [
     Macro("dim_key", "text, text, ...", "bigint", "key of a dimension row: 60 bits of md5, never 0", 1, None,
-          {"duckdb": _dim_key_duckdb, "postgres": POSTGRES["dim_key"], "spark": _dim_key_spark}),
+          {"duckdb": _dim_key_duckdb, "postgres": POSTGRES["dim_key"], "spark": SPARK["dim_key"]}),
     Macro("fact_key", "text, text, ...", "uuid", "key of a fact row: md5 as uuid", 1, None,
-          {"duckdb": _fact_key("VARCHAR"), "postgres": _fact_key("text")}),
+          {"duckdb": _fact_key("VARCHAR"), "postgres": _fact_key("text"), "spark": SPARK["fact_key"]}),
     Macro("row_hash", "value, value, ...", "text", "md5 over parts of any type", 1, None,
-          {"duckdb": _row_hash("VARCHAR"), "postgres": _row_hash("text")}),
+          {"duckdb": _row_hash("VARCHAR"), "postgres": _row_hash("text"), "spark": SPARK["row_hash"]}),
     Macro("is_kept", "known_at, history_from_at", "boolean",
           "TRUE where the tables of versions tell a state of knowledge; else the query stops and says so", 2, 2,
           {"duckdb": form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST(error({_NOT_KEPT}) AS BOOLEAN) END"),
-           "postgres": form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST({_NOT_KEPT} AS boolean) END")}),
+           "postgres": form(f"CASE WHEN {{0}} >= {{1}} THEN TRUE ELSE CAST({_NOT_KEPT} AS boolean) END"),
+           "spark": SPARK["is_kept"]}),
     Macro("instant_text", "timestamptz", "text", "an instant as microseconds since 1970, for keys", 1, 1,
           {"duckdb": form("CAST(epoch_us(CAST({0} AS TIMESTAMPTZ)) AS VARCHAR)"),
            "postgres": form("CAST(CAST(extract(epoch FROM CAST({0} AS timestamptz)) * 1000000 AS bigint) AS text)"),
            "spark": form("CAST(unix_micros(CAST({0} AS TIMESTAMP)) AS STRING)")}),
     Macro("instant_of_epoch", "seconds", "timestamptz", "the instant so many seconds (with decimals) after 1970", 1, 1,
           {"duckdb": form("make_timestamptz(CAST(round({0} * 1000000, 0) AS BIGINT))"),
-           "postgres": POSTGRES["instant_of_epoch"]}),
+           "postgres": POSTGRES["instant_of_epoch"],
+           "spark": form("timestamp_micros(CAST(round({0} * 1000000, 0) AS BIGINT))")}),
     Macro("mul", "a, b, scale", "scale", "product as numeric(18, scale), rounded half away from zero", 3, 3,
-          {"duckdb": _mul_duckdb, "postgres": POSTGRES["mul"]}, literal=(2,)),
+          {"duckdb": _mul_duckdb, "postgres": POSTGRES["mul"], "spark": SPARK["mul"]}, literal=(2,)),
     Macro("safe_div", "a, b, scale", "scale", "quotient as numeric(18, scale), half away from zero; NULL when b is 0",
-          3, 3, {"duckdb": _safe_div_duckdb, "postgres": POSTGRES["safe_div"]}, literal=(2,)),
+          3, 3, {"duckdb": _safe_div_duckdb, "postgres": POSTGRES["safe_div"], "spark": SPARK["safe_div"]}, literal=(2,)),
     Macro("mul_div", "a, b, c", "numeric(18, 4)",
           "a x b / c of amounts with 4 decimals, rounded once, half away from zero; NULL when c is 0", 3, 3,
-          {"duckdb": _mul_div_duckdb, "postgres": POSTGRES["mul_div"]}),
+          {"duckdb": _mul_div_duckdb, "postgres": POSTGRES["mul_div"], "spark": SPARK["mul_div"]}),
     Macro("int_div", "a, b", "bigint", "whole-number division toward zero; NULL when b is 0", 2, 2,
           {"duckdb": form("({0} // {1})"), "postgres": form("CAST(div({0}, NULLIF({1}, 0)) AS bigint)"),
            "spark": form("({0} DIV NULLIF({1}, 0))")}),
@@ -260,22 +254,23 @@ _ALL = [
     Macro("hours_between", "later, earlier", "numeric(18, 3)", "hours between two instants, rounded half away from zero",
           2, 2, {"duckdb": _hours_between_duckdb,
                  "postgres": form("CAST(round(extract(epoch FROM CAST({0} AS timestamptz) - CAST({1} AS timestamptz)) "
-                                   "/ 3600, 3) AS numeric(18, 3))")}),
+                                   "/ 3600, 3) AS numeric(18, 3))"),
+                 "spark": SPARK["hours_between"]}),
     Macro("add_days", "date, days", "date", "the date so many days later", 2, 2,
           {"duckdb": form("(CAST({0} AS DATE) + CAST({1} AS INTEGER))"),
            "postgres": form("(CAST({0} AS date) + CAST({1} AS integer))"),
            "spark": form("date_add(CAST({0} AS DATE), CAST({1} AS INT))")}),
     Macro("date_spine", "first, last", "table", "in FROM: one row per day in column day, both ends included", 2, 2,
-          {"duckdb": _date_spine_duckdb, "postgres": POSTGRES["date_spine"]}),
+          {"duckdb": _date_spine_duckdb, "postgres": POSTGRES["date_spine"], "spark": SPARK["date_spine"]}),
     Macro("local_to_utc", "timestamp, zone", "timestamptz",
           "instant of a wall clock; an hour that comes twice is the second, a skipped one shifts forward; "
-          "NULL when the zone is unknown", 2, 2, {"duckdb": _local_to_utc_duckdb, "postgres": POSTGRES["local_to_utc"]}),
+          "NULL when the zone is unknown", 2, 2, {"duckdb": _local_to_utc_duckdb, "postgres": POSTGRES["local_to_utc"], "spark": SPARK["local_to_utc"]}),
     Macro("utc_to_local", "timestamptz, zone", "timestamp", "wall clock at an instant; NULL when the zone is unknown",
-          2, 2, {"duckdb": _utc_to_local_duckdb, "postgres": POSTGRES["utc_to_local"]}),
+          2, 2, {"duckdb": _utc_to_local_duckdb, "postgres": POSTGRES["utc_to_local"], "spark": SPARK["utc_to_local"]}),
     Macro("business_date", "timestamptz, zone, cutover", "date", "the business day that an instant belongs to", 3, 3,
-          {"duckdb": _business_date_duckdb, "postgres": POSTGRES["business_date"]}),
+          {"duckdb": _business_date_duckdb, "postgres": POSTGRES["business_date"], "spark": SPARK["business_date"]}),
     Macro("start_of_business_date", "date, zone, cutover", "timestamptz", "the instant a business day begins", 3, 3,
-          {"duckdb": _start_of_business_date_duckdb, "postgres": POSTGRES["start_of_business_date"]}),
+          {"duckdb": _start_of_business_date_duckdb, "postgres": POSTGRES["start_of_business_date"], "spark": SPARK["start_of_business_date"]}),
     Macro("iso_day_of_week", "date", "integer", "1 = Monday to 7 = Sunday", 1, 1,
           {"duckdb": form("CAST(isodow({0}) AS INTEGER)"),
            "postgres": form("CAST(extract(isodow FROM {0}) AS integer)"), "spark": form("(weekday({0}) + 1)")}),
@@ -287,9 +282,9 @@ _ALL = [
            "postgres": form("CAST(extract(isoyear FROM {0}) AS integer)"),
            "spark": form("extract(YEAROFWEEK FROM {0})")}),
     Macro("day_name_en", "date", "text", "Monday to Sunday", 1, 1,
-          {"duckdb": form("dayname({0})"), "postgres": form("to_char({0}, 'FMDay')")}),
+          {"duckdb": form("dayname({0})"), "postgres": form("to_char({0}, 'FMDay')"), "spark": form("date_format({0}, 'EEEE')")}),
     Macro("month_name_en", "date", "text", "January to December", 1, 1,
-          {"duckdb": form("monthname({0})"), "postgres": form("to_char({0}, 'FMMonth')")}),
+          {"duckdb": form("monthname({0})"), "postgres": form("to_char({0}, 'FMMonth')"), "spark": form("date_format({0}, 'MMMM')")}),
     Macro("iso_date", "text, '%d/%m/%Y'", "text", "ISO date of a text; the text itself when it does not parse", 2, 2,
           {"duckdb": lambda call: _iso(call, "strftime({}, '%Y-%m-%d')")}, literal=(1,)),
     Macro("iso_timestamp", "text, '%d/%m/%Y %H:%M'", "text",
@@ -304,7 +299,8 @@ _ALL = [
     Macro("json_get", "text, 'a.b.0'", "text", "text at a path of a JSON text; NULL when it is not there or not JSON",
           2, 2, {"duckdb": _json_get_duckdb}, literal=(1,)),
     Macro("try_number", "text", "numeric(38, 10)", "number in a text, NULL when it is none", 1, 1,
-          {"duckdb": _try_number_duckdb, "postgres": POSTGRES["try_number"]}),
+          {"duckdb": _try_number_duckdb, "postgres": POSTGRES["try_number"],
+           "spark": form("TRY_CAST({0} AS DECIMAL(38, 10))")}),
     Macro("quantile", "value, share", "double precision", "aggregate: interpolated quantile", 2, 2,
           {"duckdb": form("quantile_cont(CAST({0} AS DOUBLE), {1})"),
            "postgres": form("percentile_cont({1}) WITHIN GROUP (ORDER BY CAST({0} AS double precision))"),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.postgres import Postgres
+from sqlglot.dialects.spark import Spark
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token
 
@@ -83,8 +84,43 @@ class _PostgresWriter(_MacroWriter, Postgres.Generator):  # type: ignore[misc, v
         return quoted(postgres_name(expression.name))
 
 
-_WRITERS: dict[str, type[Any]] = {"duckdb": _DuckDBWriter, "postgres": _PostgresWriter}
-_DIALECT_CLASSES: dict[str, Any] = {"duckdb": DuckDB, "postgres": Postgres}
+class _SparkWriter(_MacroWriter, Spark.Generator):  # type: ignore[misc, valid-type]
+    engine = "spark"
+
+    #: It has no time of day and no uuid: both are texts (see macros_spark). What has no zone stays without one.
+    TYPE_MAPPING = Spark.Generator.TYPE_MAPPING | {
+        exp.DType.TIME: "STRING", exp.DType.UUID: "STRING", exp.DType.TIMESTAMP: "TIMESTAMP_NTZ",
+    }  # fmt: skip
+
+    def anonymous_sql(self, expression: exp.Anonymous) -> str:
+        return self._expand(expression) or super().anonymous_sql(expression)
+
+    def schema_sql(self, expression: exp.Schema) -> str:
+        """Columns alone: keys, references and checks are not Spark's; a key may not be NULL."""
+        return str(super().schema_sql(_only_columns(expression)))
+
+
+def _only_columns(schema: exp.Schema) -> exp.Schema:
+    """The columns of a CREATE TABLE with NOT NULL and DEFAULT, those of the key not NULL."""
+    kept = schema.copy()
+    columns = [node for node in kept.expressions if isinstance(node, exp.ColumnDef)]
+    keys = {part.name for key in kept.find_all(exp.PrimaryKey) for part in key.expressions}
+    for column in columns:
+        constraints = column.args.get("constraints") or []
+        kinds = [constraint.kind for constraint in constraints]
+        stays = [
+            c for c in constraints if isinstance(c.kind, exp.NotNullColumnConstraint | exp.DefaultColumnConstraint)
+        ]
+        is_key = column.name in keys or any(isinstance(kind, exp.PrimaryKeyColumnConstraint) for kind in kinds)
+        if is_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in stays):
+            stays.insert(0, exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
+        column.set("constraints", stays)
+    kept.set("expressions", columns)
+    return kept
+
+
+_WRITERS: dict[str, type[Any]] = {"duckdb": _DuckDBWriter, "postgres": _PostgresWriter, "spark": _SparkWriter}
+_DIALECT_CLASSES: dict[str, Any] = {"duckdb": DuckDB, "postgres": Postgres, "spark": Spark}
 
 
 def postgres_name(name: str) -> str:

@@ -119,7 +119,8 @@ def seen_places(access: Mapping[str, RowAccess], places: Sequence[Place]) -> dic
 def _write_visible(session: TargetSession, access: Mapping[str, RowAccess], places: Sequence[Place]) -> None:
     wanted = set()
     for role, seen in seen_places(access, places).items():
-        hidden = {place.id for place in places} & {place.id for place in places if place not in seen}
+        keys = {place.durable_key for place in seen}
+        hidden = {place.id for place in places if place.durable_key not in keys}
         wanted |= {(role, place.durable_key, place.source, place.id, place.id not in hidden) for place in seen}
     columns = "role_name, location_durable_key, source_name, location_id, is_whole_code"
     if set(session.rows(f"SELECT {columns} FROM systock.visible_location")) == wanted:

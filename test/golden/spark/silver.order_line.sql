@@ -1,0 +1,22 @@
+CREATE TABLE silver.order_line (
+  source_name STRING NOT NULL,
+  order_id STRING NOT NULL,
+  line_no STRING NOT NULL,
+  location_source_name STRING,
+  location_id STRING NOT NULL,
+  product_source_name STRING,
+  product_id STRING NOT NULL,
+  customer_id STRING,
+  ordered_at TIMESTAMP,
+  ordered_at_local TIMESTAMP_NTZ,
+  shipped_at TIMESTAMP,
+  ordered_quantity DECIMAL(18, 3) NOT NULL,
+  reserved_quantity DECIMAL(18, 3) NOT NULL DEFAULT 0,
+  shipped_quantity DECIMAL(18, 3) NOT NULL DEFAULT 0,
+  cancelled_quantity DECIMAL(18, 3) NOT NULL DEFAULT 0,
+  unit STRING,
+  unit_price_amount DECIMAL(18, 6),
+  currency_code STRING,
+  channel STRING,
+  updated_at TIMESTAMP
+);

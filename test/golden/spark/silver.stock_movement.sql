@@ -1,0 +1,23 @@
+CREATE TABLE silver.stock_movement (
+  source_name STRING NOT NULL,
+  movement_id STRING NOT NULL,
+  location_source_name STRING,
+  location_id STRING NOT NULL,
+  product_source_name STRING,
+  product_id STRING NOT NULL,
+  occurred_at TIMESTAMP,
+  occurred_at_local TIMESTAMP_NTZ,
+  movement_kind STRING NOT NULL,
+  quantity DECIMAL(18, 3) NOT NULL,
+  unit STRING,
+  unit_cost_amount DECIMAL(18, 6),
+  currency_code STRING,
+  value_amount DECIMAL(18, 4),
+  stock_status STRING NOT NULL DEFAULT 'sellable',
+  lot_id STRING,
+  expiry_date DATE,
+  document_id STRING,
+  transfer_id STRING,
+  entered_at TIMESTAMP,
+  updated_at TIMESTAMP
+);

@@ -1,0 +1,21 @@
+CREATE TABLE silver.transfer_line (
+  source_name STRING NOT NULL,
+  transfer_id STRING NOT NULL,
+  line_no STRING NOT NULL,
+  location_source_name STRING,
+  from_location_id STRING NOT NULL,
+  to_location_id STRING NOT NULL,
+  product_source_name STRING,
+  product_id STRING NOT NULL,
+  shipped_at TIMESTAMP,
+  shipped_at_local TIMESTAMP_NTZ,
+  received_at TIMESTAMP,
+  received_at_local TIMESTAMP_NTZ,
+  shipped_quantity DECIMAL(18, 3) NOT NULL,
+  received_quantity DECIMAL(18, 3) NOT NULL DEFAULT 0,
+  lost_quantity DECIMAL(18, 3) NOT NULL DEFAULT 0,
+  unit STRING,
+  status STRING,
+  carrier STRING,
+  updated_at TIMESTAMP
+);
