@@ -117,6 +117,7 @@ def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
     assert north.shop.differences() == []
 
 
+@pytest.mark.long
 def test_settings_and_descriptions_move_what_is_seen(north: Restricted) -> None:
     """Both places of one code, a place in its region since the last run, another setting by init alone, none at all."""
     shop = north.shop
