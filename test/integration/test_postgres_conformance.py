@@ -109,7 +109,9 @@ def test_every_capture_gives_the_same_rows(engine: DuckDBEngine, connection: Any
         select = str(compile_table(kind)["select"]).replace("meta.capture", "temp.capture")
         typed = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in kind.columns)
         [here] = engine.rows(content_hash_sql(f"(SELECT {typed} FROM ({select}))", columns))
-        [there] = connection.execute(content_hash_sql(f"({state_sql(kind)}) AS captured", columns, "postgres")).fetchall()
+        [there] = connection.execute(
+            content_hash_sql(f"({state_sql(kind)}) AS captured", columns, "postgres")
+        ).fetchall()
         assert here == there
         rows += here[0]
     assert rows > 20
