@@ -66,43 +66,30 @@ def _installed_postgres(version: str) -> Iterator[str]:
         pytest.skip(
             f"PostgreSQL {version} is not installed: apt-get install postgresql-{version}, or SYSTOCK_TEST_PG_BIN"
         )
-    folder = Path(tempfile.mkdtemp(prefix=f"pg{version}_"))  # short: the path of a socket has at most 107 bytes
-    as_user: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        user = next(pwd.getpwnam(n) for n in ("postgres", "nobody") if n in {p.pw_name for p in pwd.getpwall()})
-        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    data = folder / "data"
-    made = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "--auth=trust",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--no-sync",
-    ]
-    subprocess.run(made, check=True, capture_output=True, cwd=folder, **as_user)
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-            stdout=log, stderr=log, cwd=folder, **as_user,
-        )  # fmt: skip
-    try:
-        ready = [programs / "pg_isready", "-q", "-h", folder]
-        for _ in range(300):
-            if process.poll() is not None or subprocess.run(ready).returncode == 0:
-                break
-            time.sleep(0.1)
-        assert process.poll() is None, (folder / "log").read_text()
-        yield f"postgresql://postgres:@/postgres?host={folder}"
-    finally:
-        process.send_signal(signal.SIGINT)  # who is still there is sent away
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    # Short: the path of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix=f"pg{version}_", ignore_cleanup_errors=True) as folder:
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            user = next(pwd.getpwnam(n) for n in ("postgres", "nobody") if n in {p.pw_name for p in pwd.getpwall()})
+            as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        data, log = Path(folder, "data"), Path(folder, "log")
+        made = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]  # fmt: skip
+        subprocess.run(made, check=True, capture_output=True, cwd=folder, **as_user)
+        command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        with log.open("w") as told:
+            process = subprocess.Popen(command, stdout=told, stderr=told, cwd=folder, **as_user)
+        try:
+            ready = [programs / "pg_isready", "-q", "-h", folder]
+            for _ in range(300):
+                if process.poll() is not None or subprocess.run(ready).returncode == 0:
+                    break
+                time.sleep(0.1)
+            assert process.poll() is None, log.read_text()
+            yield f"postgresql://postgres:@/postgres?host={folder}"
+        finally:
+            process.send_signal(signal.SIGINT)  # who is still there is sent away
+            process.wait()
 
 
 #: Where Debian, Red Hat and Homebrew put the programs of a version.
