@@ -180,6 +180,7 @@ def test_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("sales_daily", "business_date=soon"), "'soon' is no date"),
         (("sales_daily", "business_date=2024-01-01"), "no row with business_date=2024-01-01"),
         (("fact_sale_line", "sale_kind=sale"), "several rows with sale_kind=sale.*sale_line_key="),
+        (("serve.stock_as_of", "product_id=P1"), "serve.stock_as_of.*asked with arguments.*what it reads: gold"),
         (("sales_daily", "lines=5", "net"), "no column 'net'.*net_amount"),
     ],
 )

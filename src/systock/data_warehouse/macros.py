@@ -110,15 +110,31 @@ def _mul_div_duckdb(call: Call) -> str:
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
+#: The zones of the IANA time zone database that are named without a region (its files "backward" and "etcetera").
+_WITHOUT_REGION = (
+    "CET", "CST6CDT", "Cuba", "EET", "EST", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich",
+    "HST", "Hongkong", "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya", "MET", "MST", "MST7MDT", "NZ", "NZ-CHAT",
+    "Navajo", "PRC", "PST8PDT", "Poland", "Portugal", "ROC", "ROK", "Singapore", "Turkey", "UCT", "UTC", "Universal", "W-SU", "WET", "Zulu",
+)  # fmt: skip
+
+
+def known_zone(zone: str) -> str:
+    """DuckDB's condition that a text is the name of a time zone of the IANA database; NULL or false for all others.
+
+    DuckDB also takes abbreviations, of which each names one zone of many (its BST is Dhaka's), and offsets like UTC+2, which
+    PostgreSQL reads the other way round. An unknown zone stops the whole query, even inside TRY: %Z tells without stopping.
+    """
+    named = f"(contains({zone}, '/') AND NOT starts_with({zone}, 'SystemV/') OR {zone} IN ({', '.join(map(literal, _WITHOUT_REGION))}))"
+    return f"{named} AND try_strptime('2000-01-01 ' || {zone}, '%Y-%m-%d %Z') IS NOT NULL AND trim({zone}) = {zone}"
+
+
 def _in_zone_duckdb(value: str, call: Call) -> str:
-    # An unknown zone would stop the whole query, even inside TRY: %Z tells without stopping whether the name is one.
     zone = call.args[1]
     if call.literals[1] is not None:
         return f"timezone({zone}, {value})"
     if call.zones_defined:
         return f"in_zone({value}, {zone})"
-    known = f"try_strptime('2000-01-01 ' || {zone}, '%Y-%m-%d %Z') IS NOT NULL AND trim({zone}) = {zone}"
-    return f"CASE WHEN {known} THEN timezone({zone}, {value}) END"
+    return f"CASE WHEN {known_zone(zone)} THEN timezone({zone}, {value}) END"
 
 
 def define_zones(zones: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from systock.data_warehouse.content_hash import kept_from
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.macros import define_zones
+from systock.data_warehouse.macros import define_zones, known_zone
 from systock.data_warehouse.refresh import Refreshed
 from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, create_snapshot_sql, land_sql
 from systock.data_warehouse.touched_log import TouchedLog
@@ -322,9 +322,14 @@ class Build:
 
         landed: source and name of the raw tables of which something came in.
         """
-        odd = self.engine.rows("""SELECT DISTINCT location_id, timezone FROM silver.location
-            WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names()) ORDER BY ALL LIMIT 5""")
-        told = [f"location {location}: {zone!r} is no time zone; the project's is used" for location, zone in odd]
+        odd = self.engine.rows(f"""SELECT DISTINCT location_id, timezone FROM silver.location
+            WHERE NOT ({known_zone("timezone")}) ORDER BY ALL""")
+        told = [
+            f"location {location}: {zone!r} is no time zone of the IANA database, such as Europe/London; the project's is used"
+            for location, zone in odd[:5]
+        ]
+        if len(odd) > 5:
+            told.append(f"{len(odd) - 5:,} more locations have no such zone: is_timezone_known in gold.dim_location")
         stored = self.definitions.stored_tables
         for source, name in sorted(landed & stored.keys()):
             if found := lines_that_stay(self.engine, stored[source, name]):
@@ -414,5 +419,5 @@ class Build:
         """The time zones in use, as far as the engine knows them."""
         project = literal(self.definitions.settings.project.timezone)
         found = self.engine.rows(f"""SELECT DISTINCT zone FROM (SELECT timezone AS zone FROM silver.location UNION ALL SELECT {project})
-            WHERE zone IN (SELECT name FROM pg_timezone_names()) ORDER BY zone LIMIT 20""")
+            WHERE {known_zone("zone")} ORDER BY zone LIMIT 20""")
         return [zone for (zone,) in found]

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from systock.data_warehouse.dependency_order import inputs_of
+from systock.data_warehouse.dependency_order import inputs, inputs_of
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_trace import Tracer
@@ -60,8 +60,15 @@ class Explanation:
     def _table(self, name: str) -> TableFile:
         found = [file for file in self._files.values() if name in (file.qualified, file.name)]
         if len(found) != 1:
-            raise _unknown("table", name, sorted(self._files), "explain")
-        return found[0]
+            valid = sorted(name for name, file in self._files.items() if file.refresh != "function")
+            raise _unknown("table", name, valid, "explain")
+        [file] = found
+        if file.refresh == "function":
+            raise UsageError(
+                "it is asked with arguments, so that no row of it lies anywhere", where=file.qualified,
+                todo="Explain the rows of what it reads: " + ", ".join(sorted(read.qualified for read in inputs(file))) + ".",
+            )  # fmt: skip
+        return file
 
     def _find(self, conditions: Sequence[tuple[str, str]]) -> None:
         """The one row that is asked for."""

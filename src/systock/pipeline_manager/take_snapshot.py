@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE, TAKEN, Asked, captures
 from systock.errors import SystockError, TargetError, UsageError
 from systock.etl_pipeline.bronze_layer.land_batches import Rows, store_commits
+from systock.pipeline_manager.business_days import day_of, end_of, instant_of
 from systock.pipeline_manager.definitions import Definitions
 from systock.pipeline_manager.land_captures import (
     BEFORE_ALL,
@@ -128,22 +128,20 @@ def _bring_up(
 
 def point_in_time(as_of: str | None, project: ProjectSettings, option: str = "--as-of") -> tuple[datetime, date]:
     """The instant asked for and its business day in the project's zone; a day means its end, nothing means now."""
-    zone = ZoneInfo(project.timezone)
-    cutover = timedelta(hours=project.business_day_cutover.hour, minutes=project.business_day_cutover.minute)
+    zone, cutover = project.timezone, project.business_day_cutover
     try:
         if as_of is not None and len(as_of) == 10:
             day = date.fromisoformat(as_of)
-            end = datetime.combine(day + timedelta(days=1), project.business_day_cutover, zone).astimezone(UTC)
-            return end - timedelta(microseconds=1), day
+            return end_of(day, zone, cutover), day
         instant = datetime.fromisoformat(as_of) if as_of is not None else datetime.now(UTC)
+        instant = instant.astimezone(UTC) if instant.tzinfo else instant_of(instant, zone)
+        return instant, day_of(instant, zone, cutover)
     except (ValueError, OverflowError):
         raise UsageError(
             f"{as_of!r} is neither a day nor an instant",
             where=option,
             todo="Write 2024-05-31 or 2024-05-31T18:00:00+02:00.",
         ) from None
-    instant = (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
-    return instant, (instant.astimezone(zone) - cutover).date()
 
 
 def _land(
