@@ -27,7 +27,7 @@ _HEADER = ("measure", "median", "against", "ratio", "target", "verdict")
 class Figure:
     """One measured figure: its values, what they are compared with, and how many times that they may be.
 
-    against: values of the other side, or the one allowed value. failure: why there are no values.
+    against: values of the other side, or the one allowed value; none where a figure is only stated. failure: why there are no values.
     """
 
     name: str
@@ -40,32 +40,34 @@ class Figure:
     failure: str = ""
 
     @property
-    def ratio(self) -> float:
-        """Median over median."""
-        return median(self.values) / median(self.against)
+    def ratio(self) -> float | None:
+        """Median over median; None without either."""
+        return median(self.values) / median(self.against) if self.values and self.against else None
 
     @property
     def is_met(self) -> bool:
-        """Is the target met?"""
-        return not self.failure and self.ratio <= self.limit
+        """Is the target met, if there is one?"""
+        return not self.failure and (self.ratio is None or self.ratio <= self.limit)
 
     def row(self) -> tuple[str, ...]:
         """The figure as cells of a table."""
+        if self.failure:
+            return (self.measure, "failed", "", "", "", "MISSED")
+        ours = f"{_number(self.values)} {self.unit}"
+        if self.ratio is None:
+            return (self.measure, ours, "", "", "", "stated")
         is_side_by_side = self.against_name != "target"
         allowed = f"{median(self.against):.3g} {self.unit}"
         target = f"≤ {self.limit:g} ×" if is_side_by_side else f"≤ {allowed}"
         against = f"{self.against_name}: {_number(self.against)} {self.unit}" if is_side_by_side else "target"
-        if self.failure:
-            return (self.measure, "failed", "", "", "", "MISSED")
-        ours, verdict = f"{_number(self.values)} {self.unit}", "met" if self.is_met else "MISSED"
-        return (self.measure, ours, against, f"{self.ratio:.2f}", target, verdict)
+        return (self.measure, ours, against, f"{self.ratio:.2f}", target, "met" if self.is_met else "MISSED")
 
     def as_dict(self) -> dict[str, object]:
         """Everything about the figure, for machines."""
         return {
             "name": self.name, "measure": self.measure, "unit": self.unit, "values": list(self.values),
             "median": None if self.failure else median(self.values), "against": self.against_name,
-            "against_values": list(self.against), "ratio": None if self.failure else self.ratio,
+            "against_values": list(self.against), "ratio": self.ratio,
             "limit": self.limit, "met": self.is_met, "failure": self.failure,
         }  # fmt: skip
 

@@ -10,17 +10,21 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks import ledger
+from benchmarks import ledger, target
 from benchmarks.measure import ROOT, Failed, Usage, run, systock
 from benchmarks.report import Figure, json_text, table_text, write_page
 from benchmarks.size import Size
 from benchmarks.workplace import Workplace, link_files
 
-NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "snapshots", "help", *ledger.NAMES)
+NAMES = ("cold", "memory", "day", "nothing", "history", "correction", "snapshots", "help", *ledger.NAMES, *target.NAMES)
 MOVEMENTS = 10_000_000
 QUICK = 0.02
 _MB_PER_DAY_OF_HISTORY = 25
+_MB_PER_DAY_ON_SERVER = 60  # two databases, their logs, and rows as text
+
+_Made = TypeVar("_Made")
 
 
 class Bench:
@@ -40,28 +44,34 @@ class Bench:
     def measure(self, wanted: Sequence[str]) -> None:
         """Measure what is wanted, in the order in which one needs the other."""
         if "help" in wanted:
-            self._attempt("help", self._help)
+            self.attempt("help", self._help)
         if not set(wanted) - {"help"}:
             return
-        main = self._attempt("cold", lambda: self._cold("cold" in wanted))
+        main = self.attempt("cold", lambda: self._cold("cold" in wanted))
         if main is None:
             return
         if "memory" in wanted:
-            self._attempt("memory", lambda: self._memory(main))
+            self.attempt("memory", lambda: self._memory(main))
         if {"day", "nothing", "history"} & set(wanted):
-            self._attempt("day", lambda: self._days(main, wanted))
+            self.attempt("day", lambda: self._days(main, wanted))
         if "correction" in wanted:
-            self._attempt("correction", lambda: self._corrections(main))
+            self.attempt("correction", lambda: self._corrections(main))
         if "snapshots" in wanted:
-            self._attempt("snapshots", lambda: self._snapshots(main))
+            self.attempt("snapshots", lambda: self._snapshots(main))
         self.place.remove(main)
 
     def measure_ledger(self, movements: float, wanted: set[str]) -> None:
         """Measure what is wanted of the ledger alone."""
         if wanted:
-            self._attempt("ledger", lambda: ledger.measure_ledger(self, movements, wanted))
+            self.attempt("ledger", lambda: ledger.measure_ledger(self, movements, wanted))
 
-    def _attempt(self, name: str, measure: Callable[[], Path | None]) -> Path | None:
+    def measure_target(self, wanted: set[str], plans: Path | None) -> None:
+        """Measure what is wanted of publishing to a server. plans: a folder for what the server plans for questions."""
+        if wanted:
+            target.measure_target(self, wanted, plans)
+
+    def attempt(self, name: str, measure: Callable[[], _Made]) -> _Made | None:
+        """Measure something; None when it failed, which the figures then tell."""
         try:
             return measure()
         except Failed as failure:
@@ -75,11 +85,16 @@ class Bench:
         self._used.setdefault(name, []).append(usage)
         _say(f"{name}: {usage.cpu_s:.2f} s of CPU, {usage.wall_s:.2f} s, {usage.peak_mb:.0f} MB")
 
-    def _cpu(self, name: str) -> list[float]:
+    def peaks(self, name: str) -> list[float]:
+        """The highest memory of each of the processes of a name, in MB."""
+        return [usage.peak_mb for usage in self._used.get(name, ())]
+
+    def cpu(self, name: str) -> list[float]:
+        """The CPU of each of the processes of a name, in seconds."""
         return [usage.cpu_s for usage in self._used.get(name, ())]
 
     def _against_target(self, name: str, measure: str, target: float) -> None:
-        self.figures.append(Figure(name, f"{measure}: CPU", "s", self._cpu(measure.split(",")[0]), (target,), "target"))
+        self.figures.append(Figure(name, f"{measure}: CPU", "s", self.cpu(measure.split(",")[0]), (target,), "target"))
 
     def _note(self, name: str) -> None:
         used = self._used[name]
@@ -116,10 +131,10 @@ class Bench:
             project = self.place.project("main", self.data)
             self.take("cold run", systock(project, "run", self.place.log(f"cold-{number}")))
         if is_wanted:
-            cold = self._cpu("cold run")
+            cold = self.cpu("cold run")
             for other in ("bare script", "bare script, all columns"):
                 measure = f"cold run, {self.size.words()}: CPU"
-                self.figures.append(Figure("cold", measure, "s", cold, self._cpu(other), other, 2))
+                self.figures.append(Figure("cold", measure, "s", cold, self.cpu(other), other, 2))
             for name in ("cold run", "bare script", "bare script, all columns"):
                 self._note(name)
             self._same_figures(project, bare, "After the cold run")
@@ -131,8 +146,8 @@ class Bench:
         name = f"cold run with memory_limit {limit}"
         project = self.place.project("memory", self.data, f'[run]\nmemory_limit = "{limit}"')
         self.take(name, systock(project, "run", self.place.log("memory")))
-        cold = self._cpu("cold run")
-        self.figures.append(Figure("memory", f"{name}: CPU", "s", self._cpu(name), cold, "without a limit", 2))
+        cold = self.cpu("cold run")
+        self.figures.append(Figure("memory", f"{name}: CPU", "s", self.cpu(name), cold, "without a limit", 2))
         self._note(name)
         self._same_figures(project, main / "warehouse.duckdb", "With little memory and with much")
         self.place.remove(project)
@@ -155,14 +170,13 @@ class Bench:
                 self.take(nothing, systock(main, "run", self.place.log(f"nothing-{number}")))
         if "day" in wanted:
             self._against_target("day", f"{day}, {self.size.day_words()}", 4)
-            peaks = [usage.peak_mb for usage in self._used[day]]
-            self.figures.append(Figure("day", f"{day}: peak memory", "MB", peaks, (500,), "target"))
+            self.figures.append(Figure("day", f"{day}: peak memory", "MB", self.peaks(day), (500,), "target"))
             self._note(day)
         if "nothing" in wanted:
             self._against_target("nothing", nothing, 0.5)
         if tenth is not None:
             measure, other = f"{day}, ten times the history: CPU", f"after {self.size.shorter().days} days"
-            self.figures.append(Figure("history", measure, "s", self._cpu(day), self._cpu(after_tenth), other, 2))
+            self.figures.append(Figure("history", measure, "s", self.cpu(day), self.cpu(after_tenth), other, 2))
             self.place.remove(tenth)
         bare = self._bare(main / "incoming", "bare script after the days")
         self._same_figures(main, bare, f"After {self.repeat} more day{'' if self.repeat == 1 else 's'}")
@@ -208,6 +222,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, help="size of the data set, 1 = 5 M sale lines")
     parser.add_argument("--only", action="append", choices=NAMES, help="only this measurement; may be repeated")
     parser.add_argument("--repeat", type=int, help="how often (default 3; 1 with --quick)")
+    parser.add_argument(
+        "--plans",
+        type=Path,
+        metavar="DIR",
+        help="keep what the server plans for each of target_questions here, as JSON",
+    )
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md too")
     given = parser.parse_args()
@@ -223,10 +243,13 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure. Exit code 1: something failed to run or came out wrong; a missed target is a result, not a failure."""
     given = _arguments()
-    size = Size.scaled(given.scale, later=max(3, given.repeat))
+    wanted = set(given.only or NAMES)
+    # The readers of a server are there for a day more.
+    size = Size.scaled(given.scale, later=max(3, given.repeat + 1))
     with tempfile.TemporaryDirectory(prefix="systock-bench-") as temporary:
         place = Workplace(given.work or Path(temporary))
-        needed = size.days * _MB_PER_DAY_OF_HISTORY * (size.lines_a_day / Size.lines_a_day)
+        a_day = _MB_PER_DAY_OF_HISTORY + (_MB_PER_DAY_ON_SERVER if wanted & set(target.NAMES) else 0)
+        needed = size.days * a_day * (size.lines_a_day / Size.lines_a_day)
         free = shutil.disk_usage(place.folder).free / 1024**2
         if free < needed:
             _say(f"The work folder has {free:,.0f} MB free, {needed:,.0f} MB may be needed: see --work and --scale.")
@@ -234,9 +257,9 @@ def main() -> int:
         bench = Bench(place, size, given.repeat)
         if given.scale < 1:
             bench.notes.append(f"At scale {given.scale:g}; the targets are meant for scale 1.")
-        wanted = set(given.only or NAMES)
-        bench.measure([name for name in NAMES if name in wanted - set(ledger.NAMES)])
+        bench.measure([name for name in NAMES if name in wanted - {*ledger.NAMES, *target.NAMES}])
         bench.measure_ledger(MOVEMENTS * given.scale, wanted & set(ledger.NAMES))
+        bench.measure_target(wanted & set(target.NAMES), given.plans)
     print((json_text if given.format == "json" else table_text)(bench.figures, bench.notes))
     if given.write:
         write_page(ROOT / "benchmarks" / "RESULTS.md", bench.figures, bench.notes)
