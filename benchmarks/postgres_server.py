@@ -54,22 +54,30 @@ class PostgresServer:
         self.execute(database, "VACUUM (ANALYZE)", "CHECKPOINT")
 
     def cpu_s(self) -> float | None:
-        """CPU that it used since its start, once nobody is connected any more; None where the kernel has no /proc to tell."""
+        """CPU that it used since its start, once the last one to connect is gone; None where the kernel does not tell."""
         busy = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        while self.execute("postgres", busy) != [(0,)]:
-            time.sleep(0.05)
-        if not Path("/proc/self/stat").exists():
-            return None
-        # Of a process: user, system, and both of its children that ended; of those that live (all are the first one's), as well.
-        ticks = 0
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                pid, fields = int(path.parent.name), path.read_text().rpartition(")")[2].split()
-            except OSError:  # it ended
-                continue
-            if self._pid in (pid, int(fields[1])):
-                ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        for _ in range(600):
+            if self.execute("postgres", busy) == [(0,)]:
+                return cpu_of(self._pid)
+            time.sleep(0.1)
+        raise Failed("somebody is still connected to the server after a minute")
+
+
+def cpu_of(pid: int) -> float | None:
+    """CPU in seconds of a process, of its children that live, and of those of both that ended; None where there is no /proc."""
+    if not Path("/proc/self/stat").exists():
+        return None
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = (
+                path.read_text().rpartition(")")[2].split()
+            )  # from the state on; the name before it may hold anything
+        except OSError:  # it ended
+            continue
+        if pid in (int(path.parent.name), int(fields[1])):
+            ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime: see proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -45,3 +45,10 @@ def test_page_tells_cores_and_versions_but_not_the_machine() -> None:
     assert "duckdb 1" in page
     assert "- A note." in page
     assert platform.node() not in page
+
+
+def test_what_is_only_stated_is_no_target_missed() -> None:
+    stated = Figure("target_day", "CPU of the server", "s", [0.4, 0.2, 0.3], (), "")
+    assert stated.row() == ("CPU of the server", "0.30 s", "", "", "", "stated")
+    found = json.loads(json_text([stated], []))["figures"][0]
+    assert (found["median"], found["ratio"], found["met"]) == (0.3, None, True)
