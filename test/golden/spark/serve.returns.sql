@@ -70,14 +70,14 @@ WITH part AS (
     -returned.quantity_units AS matched_units
   FROM gold.fact_sale_line AS returned
   INNER JOIN gold.fact_sale_line AS sold
-    ON sold.source_name = returned.source_name
-    AND sold.sale_id = returned.original_sale_id
-    AND sold.line_no = returned.original_line_no
+    ON sold.sale_line_key = concat_ws('-', substr(md5(concat_ws('', CAST(length(returned.source_name) AS STRING), ':', returned.source_name, CAST(length(returned.original_sale_id) AS STRING), ':', returned.original_sale_id, CAST(length(returned.original_line_no) AS STRING), ':', returned.original_line_no)), 1, 8), substr(md5(concat_ws('', CAST(length(returned.source_name) AS STRING), ':', returned.source_name, CAST(length(returned.original_sale_id) AS STRING), ':', returned.original_sale_id, CAST(length(returned.original_line_no) AS STRING), ':', returned.original_line_no)), 9, 4), substr(md5(concat_ws('', CAST(length(returned.source_name) AS STRING), ':', returned.source_name, CAST(length(returned.original_sale_id) AS STRING), ':', returned.original_sale_id, CAST(length(returned.original_line_no) AS STRING), ':', returned.original_line_no)), 13, 4), substr(md5(concat_ws('', CAST(length(returned.source_name) AS STRING), ':', returned.source_name, CAST(length(returned.original_sale_id) AS STRING), ':', returned.original_sale_id, CAST(length(returned.original_line_no) AS STRING), ':', returned.original_line_no)), 17, 4), substr(md5(concat_ws('', CAST(length(returned.source_name) AS STRING), ':', returned.source_name, CAST(length(returned.original_sale_id) AS STRING), ':', returned.original_sale_id, CAST(length(returned.original_line_no) AS STRING), ':', returned.original_line_no)), 21, 12))
   WHERE
     returned.is_counted
     AND returned.is_return
     AND sold.is_counted
     AND NOT sold.is_return
+    AND returned.original_sale_id IS NOT NULL
+    AND returned.original_line_no IS NOT NULL
 ), month AS (
   SELECT
     product_durable_key,

@@ -9,6 +9,8 @@ from systock.data_warehouse.table_file import TableFile
 #: The days that questions ask about: of what happened, and of what holds from then on.
 _DAYS = ("business_date", "from_date")
 _PLACE, _PRODUCT = "location_durable_key", "product_durable_key"
+#: The line that a return takes back: its returns are looked for by it.
+_RETURNED = ("original_sale_id", "original_line_no")
 #: References to these: the calendar and lists of kinds, whose rows do not go while facts name them.
 _NEVER_GONE = ("gold.dim_date", "gold.dim_channel", "gold.dim_movement_kind")
 
@@ -32,4 +34,6 @@ def _wanted(table: TableFile) -> Iterator[tuple[str, ...]]:
         yield (day,)
     if _PRODUCT in names:
         yield (_PRODUCT,)
+    if set(_RETURNED).issubset(names):
+        yield _RETURNED
     yield from ((reference.column,) for reference in table.references if reference.table not in _NEVER_GONE)

@@ -23,6 +23,8 @@ CREATE TABLE serve.returns (
     PRIMARY KEY (product_durable_key, location_durable_key, month_start_date)
 );
 
+-- From a return to its sale by the sale's key, from a sale to its returns by what they name: either way few rows of a place and a month
+-- lead to a few others.
 WITH part AS (
     SELECT
         product_durable_key,
@@ -74,10 +76,9 @@ WITH part AS (
         -returned.quantity_units AS matched_units
     FROM gold.fact_sale_line AS returned
     INNER JOIN gold.fact_sale_line AS sold
-        ON sold.source_name = returned.source_name
-        AND sold.sale_id = returned.original_sale_id
-        AND sold.line_no = returned.original_line_no
+        ON sold.sale_line_key = fact_key(returned.source_name, returned.original_sale_id, returned.original_line_no)
     WHERE returned.is_counted AND returned.is_return AND sold.is_counted AND NOT sold.is_return
+        AND returned.original_sale_id IS NOT NULL AND returned.original_line_no IS NOT NULL
 ),
 
 month AS (
