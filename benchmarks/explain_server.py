@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def explain(url: str, times: int, plans: Path | None = None) -> list[Explained]:
     return found
 
 
-def main() -> None:
-    """Print what was found as JSON."""
+def main() -> int:
+    """Print what was found as JSON; what the server refuses, in one line."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("url")
     parser.add_argument("times", type=int)
@@ -60,8 +61,13 @@ def main() -> None:
     given = parser.parse_args()
     if given.plans:
         given.plans.mkdir(parents=True, exist_ok=True)
-    print(json.dumps([asdict(one) for one in explain(given.url, given.times, given.plans)]))
+    try:
+        print(json.dumps([asdict(one) for one in explain(given.url, given.times, given.plans)]))
+    except psycopg.Error as error:
+        print(str(error).splitlines()[0])
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

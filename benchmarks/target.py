@@ -33,15 +33,14 @@ def measure_target(bench: Bench, wanted: set[str], plans: Path | None) -> None:
             if made is None:
                 return
             steps = {
-                "target_load": made.load, "target_questions": partial(made.questions, plans),
-                "target_day": made.days, "target_readers": made.readers,
+                "target_questions": partial(made.questions, plans), "target_day": made.days,
+                "target_readers": made.readers,
             }  # fmt: skip
-            # The others need the first load too.
-            if "target_load" not in wanted:
-                bench.attempt("target", made.load_once)
-            for name, step in steps.items():
-                if name in wanted:
-                    bench.attempt(name, step)
+            loaded = made.load if "target_load" in wanted else made.load_once
+            if bench.attempt("target_load", loaded) is not None:  # the others need it, too
+                for name, step in steps.items():
+                    if name in wanted:
+                        bench.attempt(name, step)
             bench.place.remove(made.project)
     except Unavailable as reason:
         bench.notes.append(f"{', '.join(name for name in NAMES if name in wanted)} skipped: {reason}")
@@ -95,7 +94,7 @@ class Target:
         if ours != theirs:
             raise Failed(f"COPY has other tables, indexes or rows: {[row for row in theirs if row not in ours][:3]}")
 
-    def load(self) -> None:
+    def load(self) -> bool:
         """The first load, and COPY of the same rows as text into the same tables, turn by turn."""
         name, other = "first load of a server", "COPY of its rows"
         sums: dict[str, list[float]] = {name: [], other: []}
@@ -130,6 +129,7 @@ class Target:
             "COPY is psql's \\copy of text files that are there already, into the same tables on the same server, in one transaction; then "
             "keys, indexes, references and statistics, as a first load makes them. Views, comments, triggers and rights are ours alone."
         )
+        return True
 
     def questions(self, plans: Path | None) -> None:
         """What the server takes for questions about a place and a month."""

@@ -200,7 +200,9 @@ def test_indexes_are_for_places_days_products_and_rows_that_go() -> None:
         ("original_sale_id", "original_line_no"), ("product_key",), ("location_key",), ("customer_key",),
     )  # fmt: skip
     # Its key begins with the product; and no index for what only its key is asked of.
-    assert indexes_of(tables["gold.fact_stock_interval"]) == (("location_durable_key", "from_date"),)
+    assert indexes_of(tables["gold.fact_stock_interval"]) == (
+        ("location_durable_key", "from_date"), ("location_durable_key", "to_date"),
+    )  # fmt: skip
     assert indexes_of(tables["meta.batch"]) == indexes_of(tables["gold.dim_channel"]) == ()
 
 

@@ -8,6 +8,8 @@ from systock.data_warehouse.table_file import TableFile
 
 #: The days that questions ask about: of what happened, and of what holds from then on.
 _DAYS = ("business_date", "from_date")
+#: The day on which something holds no more: what holds on a late day is found by it, as what holds on an early one is by its first.
+_UNTIL = "to_date"
 _PLACE, _PRODUCT = "location_durable_key", "product_durable_key"
 #: The line that a return takes back: its returns are looked for by it.
 _RETURNED = ("original_sale_id", "original_line_no")
@@ -30,6 +32,8 @@ def _wanted(table: TableFile) -> Iterator[tuple[str, ...]]:
     day = next((name for name in _DAYS if name in names), None)
     if day and _PLACE in names:
         yield (_PLACE, day)
+        if _UNTIL in names:
+            yield (_PLACE, _UNTIL)
     if day == "business_date":
         yield (day,)
     if _PRODUCT in names:
