@@ -19,9 +19,9 @@ PLACES = "SELECT location_durable_key FROM serve.location_current ORDER BY locat
 
 @dataclass(frozen=True)
 class Explained:
-    """What a question took on the server, in milliseconds, each time; rows: that it returns; planning: to make its plan, at most."""
+    """What a question (in words) took on the server, in milliseconds, each time; rows: that it returns; planning: to make its plan, at most."""
 
-    name: str
+    question: str
     is_summed: bool
     milliseconds: list[float]
     rows: int
@@ -42,7 +42,7 @@ def explain(url: str, times: int, plans: Path | None = None) -> list[Explained]:
                 (plans / name).write_text(json.dumps({"question": question.of(place), **told[-1]}, indent=2) + "\n")
             found.append(
                 Explained(
-                    question.name,
+                    question.words,
                     question.is_summed,
                     [one["Execution Time"] for one in told[1:]],
                     round(told[-1]["Plan"]["Actual Rows"]),

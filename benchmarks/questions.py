@@ -12,6 +12,10 @@ _LAST = END.replace(day=1) - timedelta(1)
 _FIRST = _LAST.replace(day=1)
 
 
+def _day(value: date) -> str:
+    return f"DATE '{value}'"
+
+
 @dataclass(frozen=True)
 class Question:
     """sql: with {place}, the key of a place. is_summed: it returns one row; else as many as there are."""
@@ -19,6 +23,12 @@ class Question:
     name: str
     sql: str
     is_summed: bool
+
+    @property
+    def words(self) -> str:
+        """What it is about, in words."""
+        when = " and a month" if _day(_FIRST) in self.sql else " and a day" if _day(_LAST) in self.sql else ""
+        return f"{self.name} of a place{when}"
 
     def of(self, place: int) -> str:
         """The question about a place."""
@@ -28,10 +38,6 @@ class Question:
 def _at(view: str, columns: str, where: str = "") -> str:
     more = f" AND {where}" if where else ""
     return f"SELECT {columns} FROM serve.{view} WHERE location_durable_key = {{place}}{more}"
-
-
-def _day(value: date) -> str:
-    return f"DATE '{value}'"
 
 
 _NOW = "TIMESTAMPTZ '9999-01-01 00:00:00+00'"

@@ -141,11 +141,11 @@ class Target:
             shares = math.ceil(max(1, one["rows"]) / _ROWS)
             times = [value / shares for value in one["milliseconds"]]
             what = "summed" if one["is_summed"] else f"{one['rows']:,} rows, per {_ROWS:,} begun"
-            name = f"{one['name']} of a place and a month, {what}: on the server"
+            name = f"{one['question']}, {what}: on the server"
             self._figure("target_questions", name, times, (50,), "target", unit="ms")
         longest = max(found, key=lambda one: one["planning"])
         self.bench.notes.append(
-            f"Planning a question comes on top: at most {longest['planning']:.0f} ms, of {longest['name']}."
+            f"Planning a question comes on top: at most {longest['planning']:.0f} ms, of {longest['question']}."
         )
 
     def days(self) -> None:

@@ -30,7 +30,7 @@ def test_waits_and_errors_of_readers_are_seen(shop: Shop, monkeypatch: pytest.Mo
             paused.wait(0.2)
     assert hindered.lock_waits > 0 and hindered.errors == []
     found = explain(shop.superuser_url, 1)
-    assert [one.name for one in found] == [question.name for question in QUESTIONS]
+    assert [one.question for one in found] == [question.words for question in QUESTIONS]
     assert all(len(one.milliseconds) == 1 and (one.rows == 1 or not one.is_summed) for one in found)
     monkeypatch.setattr(readers, "QUESTIONS", [Question("none", "SELECT * FROM serve.none", True)])
     with Readers(shop.superuser_url, 1) as refused:
