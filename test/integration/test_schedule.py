@@ -197,7 +197,9 @@ def test_the_schedule_can_be_seen_before_it_begins(tmp_path: Path) -> None:
     rows = json.loads(systock(project, "schedule", "--dry-run", "--format", "json").stdout)
     assert all(row["missed"] and row["next"] > row["missed"] for row in rows)
     status = json.loads(systock(project, "status", "--format", "json").stdout)
-    assert {source["next_run"] for source in status["sources"]} == {rows[0]["next"]}
+    later = json.loads(systock(project, "schedule", "--dry-run", "--format", "json").stdout)
+    # Every minute has a tick, and minutes may pass between the three.
+    assert all(rows[0]["next"] <= source["next_run"] <= later[0]["next"] for source in status["sources"])
 
 
 def test_who_holds_the_project_is_named(tmp_path: Path) -> None:
