@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StrictBo
 from pydantic import field_validator as check
 
 from systock import setting_values as values
-from systock.source_settings import Duration, ObjectName, Section, SourceSettings, TableSettings
+from systock.source_settings import Duration, ObjectName, Section, SourceSettings, TableSettings, not_personal
 
 #: A name in braces in an endpoint, a parameter or a body: the value of that field of a parent's record.
 _PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
@@ -225,6 +225,7 @@ class ApiTable(TableSettings):
     def _cursor_where_it_helps(cls, value: Incremental | None, info: ValidationInfo) -> Incremental | None:
         if value and info.data.get("mode") == "full":
             raise ValueError("makes no sense for mode = 'full', which reads all: mode = 'changes' or 'append'")
+        not_personal([value.column.partition(".")[0]] if value else [], info.data.get("personal", ()), "cursor")
         return value
 
     @check("parent")
@@ -288,6 +289,10 @@ class ApiSource(SourceSettings):
                 raise ValueError(
                     f"{name}.parent = {table.parent!r} is not one of the tables without a parent: {', '.join(valid)}."
                     + values.hint(table.parent, valid)
+                )
+            if parent:
+                not_personal(
+                    [field.partition(".")[0] for field in table.parent_fields], parent.personal, f"{name}.endpoint"
                 )
             if parent and parent.cursor and table.mode == "full":
                 raise ValueError(

@@ -56,6 +56,7 @@ class ProjectSettings(Section):
     cost_method: Literal["moving_average", "fifo", "standard"] = "moving_average"
     calendar_from: date = Field(default=date(2000, 1, 1), ge=date(1900, 1, 1))
     calendar_to: date = Field(default=date(2040, 12, 31), le=date(2199, 12, 31))
+    personal_key: SecretStr | None = None
 
     @field_validator("calendar_to")
     @classmethod
@@ -150,12 +151,25 @@ class Settings(Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     sources: dict[ObjectName, AnySource] = Field(default_factory=dict)
 
+    @field_validator("sources")
+    @classmethod
+    def _key_of_personal(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        has_key = "project" not in info.data or info.data["project"].personal_key is not None
+        for source, settings in value.items():
+            for table, of in settings.tables.items():
+                if of.personal and not has_key:
+                    raise ValueError(
+                        f'{source}.tables.{table}.personal needs personal_key = "${{PERSONAL_KEY}}" under [project]: the key of '
+                        "the hashes that take the place of the values"
+                    )
+        return value
+
     def definition_text(self) -> str:
         """Canonical JSON of the settings that influence gold: all but where it goes, when, and what a run may use."""
         import json
 
         sources = {name: source.figures() for name, source in self.sources.items()}
-        figures = {**self.model_dump(mode="json", include={"project"}), "sources": sources}
+        figures = {"project": self.project.model_dump(mode="json", exclude={"personal_key"}), "sources": sources}
         return json.dumps(figures, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 
 from systock import setting_values as values
-from systock.source_settings import Mode, ObjectName, SourceSettings, TableSettings
+from systock.source_settings import Mode, ObjectName, SourceSettings, TableSettings, not_personal
 
 
 class SecretArgument(SecretStr):
@@ -44,9 +44,14 @@ class DltTable(TableSettings):
 
     @field_validator("incremental")
     @classmethod
-    def _with_a_cursor(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _with_a_cursor(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
         if value is not None and not isinstance(value.get("cursor_path"), str):
             raise ValueError('needs the column that rises: { cursor_path = "updated_at" }')
+        not_personal(
+            [value["cursor_path"].removeprefix("$.").partition(".")[0]] if value else [],
+            info.data.get("personal", ()),
+            "incremental",
+        )
         return value
 
     @property

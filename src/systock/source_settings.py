@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -47,6 +47,7 @@ class TableSettings(Section):
     missing_columns: Policy = "evolve"
     retyped_columns: Policy = "evolve"
     known_columns: ColumnNames = ()
+    personal: ColumnNames = ()
     expected_lines: Annotated[tuple[int, int] | Literal["any"] | None, BeforeValidator(values.line_span)] = None
 
     @property
@@ -62,6 +63,25 @@ class TableSettings(Section):
                 f"is required for mode = '{info.data['mode']}': the columns that name a row, such as [\"id\"]"
             )
         return value
+
+    @field_validator("personal")
+    @classmethod
+    def _personal_names_nothing(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for setting in ("key", "updated_at"):
+            named = info.data.get(setting) or ()
+            not_personal((named,) if isinstance(named, str) else named, value, setting)
+        return value
+
+
+def not_personal(names: Iterable[str], personal: Iterable[str], setting: str) -> None:
+    """Raise ValueError for a column that a setting takes as it is, although it is personal."""
+    hidden = {name.casefold() for name in personal}
+    for name in names:
+        if name.casefold() in hidden:
+            raise ValueError(
+                f"names {name!r}, which {setting} has: values of {setting} are kept as they are, and can't be erased. "
+                f"Take another column for {setting}."
+            )
 
 
 class FileTable(TableSettings):
@@ -141,6 +161,7 @@ class DatabaseTable(TableSettings):
     def _cursor_where_it_helps(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if value and info.data.get("mode") == "full":
             raise ValueError("makes no sense for mode = 'full', which reads all rows: mode = 'changes' or 'append'")
+        not_personal(value, info.data.get("personal", ()), "cursor")
         return value
 
     @field_validator("late_window")

@@ -15,7 +15,7 @@ from typing import Any
 from systock.api_settings import Incremental
 from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, value_at
-from systock.extract.json_rows import compact, value_text
+from systock.extract.json_rows import outline, value_text
 
 _DEFAULT_WINDOW = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,7 +89,7 @@ class Since:
         found = value_at(record, self._settings.column)
         if found is NOTHING:
             raise SourceError(
-                f"a record has no {self._settings.column!r}, which is the cursor: {compact(record)[:200]}",
+                f"a record has no {self._settings.column!r}, which is the cursor: {outline(record)}",
                 todo="Correct cursor.column of the table: a field that every record has.",
             )
         text = json.dumps([(name, value_text(record[name])) for name in sorted(record)]).encode()

@@ -6,7 +6,7 @@ from typing import Any
 
 from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, value_at, values_at
-from systock.extract.json_rows import Number, compact, value_text
+from systock.extract.json_rows import Number, compact, outline, value_text
 
 #: The path that says that the whole body is one record.
 WHOLE = "."
@@ -64,7 +64,7 @@ def field_texts(record: Any, fields: list[str]) -> dict[str, str]:
         text = None if found is NOTHING or isinstance(found, dict | list) else value_text(found)
         if not text:
             raise SourceError(
-                f"a record of the parent has no {name!r}: {compact(record)[:200]}",
+                f"a record of the parent has no {name!r}: {outline(record)}",
                 todo=f"Correct {{{name}}} in the settings of the table.",
             )
         texts[name] = text

@@ -20,21 +20,24 @@ class Spool:
 
     An entry counts when all of it is there: what a crash tore off is cut away. Where the disk refuses, the extraction
     goes on without: it can't be resumed then.
-    resumes: there are pages of an extraction that was cut off.
+    resumes: there are pages of an extraction that was cut off. keeps: False where records must not lie on disk as they
+    came: what is cut off begins anew.
     """
 
-    def __init__(self, path: Path, asks: dict[str, Any], now: datetime, resume_within: timedelta) -> None:
+    def __init__(
+        self, path: Path, asks: dict[str, Any], now: datetime, resume_within: timedelta, *, keeps: bool = True
+    ) -> None:
         self._path, self._asks = path, asks
         self.began, self.resumes = now, False
         self._end = 0
         self._file: IO[bytes] | None = None
         self._held: bytes | None = None
-        self._failed = False
+        self.keeps, self._failed = keeps, not keeps
         self._synced = time.monotonic()
         first = next(self._entries(), None)
         if first is not None:
             began = datetime.fromisoformat(first["began"])
-            if first["asks"] == asks and now - resume_within <= began <= now:
+            if keeps and first["asks"] == asks and now - resume_within <= began <= now:
                 self.began, self.resumes = began, True
                 self._end = -1
             else:

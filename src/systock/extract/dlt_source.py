@@ -218,7 +218,8 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
         cause: BaseException = fault
         while type(cause).__module__.startswith("dlt.") and cause.__cause__ is not None:
             cause = cause.__cause__
-        said = " ".join(str(cause).split())
+        # What a source says of a fault may quote its rows.
+        said = "" if any(table.personal for table in settings.tables.values()) else " ".join(str(cause).split())
         told = SourceError(
             f"{type(cause).__name__}: {said}" if said else type(cause).__name__,
             where=f"{settings.source}, {part}{_line(cause)}",

@@ -72,7 +72,8 @@ class _Extraction:
         self._lister = settings.tables[self._table.parent] if self._table.parent else self._table
         stored = asked.cursors.get(name)
         asks = {"settings": self._asks(), "cursor": stored, "span": [str(end) for end in asked.span or ()]}
-        self._spool = Spool(asked.spool / f"{name}.pages", asks, datetime.now(UTC), settings.resume_within)
+        keeps = not (self._table.personal or self._lister.personal)
+        self._spool = Spool(asked.spool / f"{name}.pages", asks, datetime.now(UTC), settings.resume_within, keeps=keeps)
         cursor = self._lister.cursor
         self._since = Since(cursor, stored, self._spool.began, asked.span) if cursor else None
         self._columns = JsonColumns()
@@ -136,7 +137,7 @@ class _Extraction:
         """Where it happened, what is left, and no secrets in it."""
         error.where = f"{self._source}, {self._path}" + (f", {error.where}" if error.where else "")
         if isinstance(error, AuthRefused | Unreachable) or (error.transient and not isinstance(error, Incomplete)):
-            error.state = _STATE
+            error.state = _STATE if self._spool.keeps else _ANEW
         else:
             # Not from there: it would fail there again, unless it begins anew.
             error.transient = error.transient or self._spool.resumes

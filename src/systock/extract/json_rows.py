@@ -66,6 +66,13 @@ def compact(value: Any) -> str:
     return _encoded(value)
 
 
+def outline(record: Any) -> str:
+    """A record for a message: the names of its fields, as its values may be nobody's business."""
+    if not isinstance(record, dict):
+        return "it is no object"
+    return f"it has {', '.join(list(record)[:20])}" if record else "it has no field"
+
+
 def no_row(value: Any) -> str | None:
     """Why a decoded value is no row of a table; None if it is one."""
     if isinstance(value, Repeated):

@@ -198,7 +198,7 @@ class _Run:
         place, summary, started = self._place, self._summary, time.perf_counter()
         landing = land(
             place.project_dir, extent.sources, timezone=place.settings.project.timezone, between=extent.span, progress=landed,
-            ask_progress=self._clock.asked, log=log, judges=landing_judges(definitions, log),
+            ask_progress=self._clock.asked, log=log, judges=landing_judges(definitions, log), personal_key=place.settings.project.personal_key,
         )  # fmt: skip
         summary.sources = [
             {"source": source, "table": table, **asdict(counts)}

@@ -58,6 +58,14 @@ def _completed(name: str, source: DltSource, project_dir: Path, known: dict[str,
                     todo=f"{(error.todo or '').rstrip('.')}. Or set mode and key of its tables: then it is not asked before it is read.",
                 ) from None
             known[asked] = {"mode": mode, "key": list(key)}
+        hidden = {column.casefold() for column in of.personal}
+        found = next((column for column in known[asked]["key"] if column.casefold() in hidden), None)
+        if found:
+            raise SettingsError(
+                f"personal names {found!r}, which the source says is of the key: values of a key are kept as they are, and can't be erased",
+                where=f"sources.{name}.tables.{table}",
+                todo="Set key of the table to other columns, or leave it out of personal.",
+            )
         tables[table] = of.with_hints(known[asked]["mode"], tuple(known[asked]["key"]))
     return source.model_copy(update={"tables": tables})
 

@@ -15,6 +15,7 @@ from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look, all_taken
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
+from systock.etl_pipeline.bronze_layer.personal_values import check_key, check_plain, personal_columns
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
 from systock.extract.batch import (
     FileChanging,
@@ -23,6 +24,7 @@ from systock.extract.batch import (
     FileVersion,
     Listing,
     Mode,
+    Secret,
     SourceSettings,
     TableSettings,
 )
@@ -97,6 +99,7 @@ def land(
     ask_progress: AskProgress | None = None,
     log: LandingLog | None = None,
     judges: Judges = all_taken,
+    personal_key: Secret | None = None,
 ) -> LandingSummary:
     """Land all new file versions of the sources, and what systems that are asked say; the caller holds the project's lock.
 
@@ -104,13 +107,15 @@ def land(
     Versions that state a known_at later than everything landed get one commit per stated instant, ascending; all others
     share one commit with the clock (`now`, but always later than the last commit). A crash leaves whole commits.
     judges: gives a look at the rows of each extraction, which may refuse it.
+    personal_key: the key by which the values of personal columns are hashed; raises SettingsError where it is not that of
+    the hashes in bronze, or where such values lie there as they came.
     A source that cannot be reached harms no other: it is among the summary's failures.
     """
     with ExitStack() as stack:
         if log is None:
             log = open_log(project_dir)
             stack.callback(log.close)
-        return _Landing(project_dir, sources, log, now, judges).run(
+        return _Landing(project_dir, sources, log, now, judges, personal_key).run(
             timezone, between, progress or _no_progress, ask_progress or _no_ask_progress
         )
 
@@ -123,6 +128,7 @@ class _Landing:
         log: LandingLog,
         now: datetime | None,
         judges: Judges,
+        personal_key: Secret | None,
     ) -> None:
         self._judges = judges
         self._project_dir, self._sources, self._log, self._now = project_dir, sources, log, now
@@ -131,7 +137,11 @@ class _Landing:
         self._done = self._bytes = 0
         # Archives of which a member waits for a later run.
         self._left: set[tuple[str, str, str]] = set()
-        self._stage = Stage(log, self._clock)
+        key, personal = personal_columns(sources, personal_key)
+        if key is not None:
+            check_key(log, key)
+            check_plain(log, personal)
+        self._stage = Stage(log, self._clock, personal=personal)
 
     def _clock(self) -> datetime:
         return self._now or datetime.now(UTC)

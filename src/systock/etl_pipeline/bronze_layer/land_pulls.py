@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from systock.errors import SourceError
-from systock.etl_pipeline.bronze_layer.judged_rows import Judges, all_taken, judged
+from systock.etl_pipeline.bronze_layer.judged_rows import Judges, all_taken
 from systock.etl_pipeline.bronze_layer.stage_commit import Aside, Extraction, Stage
 from systock.extract.pull import Asked, Extractor, Pull, extractor
 from systock.extract.read_pull import PullReader
@@ -103,6 +103,10 @@ class Pulls:
             raise _Stopped
         self._progress(source, table, rows, done)
 
+    def rows(self, pull: Pull, reader: PullReader) -> Iterable[pa.RecordBatch]:
+        """The rows of an extraction as they go to bronze."""
+        return self._stage.rows(pull.source, pull.table, reader, pull.path, self.judges(pull.source, pull.table))
+
     def read_aside(self, rows: Iterator[pa.RecordBatch]) -> Aside:
         return self._stage.read_aside(rows)
 
@@ -163,8 +167,7 @@ class _Source:
         return True
 
     def _watched(self, pull: Pull, reader: PullReader) -> Iterator[pa.RecordBatch]:
-        look = self._pulls.judges(pull.source, pull.table)
-        for batch in judged(reader, reader, look, pull.path) if look else reader:
+        for batch in self._pulls.rows(pull, reader):
             yield batch
             self._tell(pull.table, reader.lines)
 

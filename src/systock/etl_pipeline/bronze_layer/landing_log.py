@@ -16,8 +16,8 @@ from systock.errors import IntegrityError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.extract.batch import Mode, SeenFile
 
-#: 2 says of each batch whether it is whole.
-FORMAT_VERSION = 2
+#: 2 says of each batch whether it is whole, 3 which columns were hashed, and what was erased.
+FORMAT_VERSION = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -47,7 +47,8 @@ CREATE TABLE batches (
     column_set INTEGER NOT NULL REFERENCES column_sets (no),
     part TEXT,
     repeat_of INTEGER REFERENCES batches (no),
-    is_whole INTEGER NOT NULL DEFAULT 1     -- 0: the source said that rows are missing
+    is_whole INTEGER NOT NULL DEFAULT 1,    -- 0: the source said that rows are missing
+    personal TEXT NOT NULL DEFAULT '[]'     -- JSON list of the columns whose values are keyed hashes
 ) STRICT;
 CREATE INDEX batch_of_commit ON batches (commit_no);
 CREATE INDEX batch_of_content ON batches (source, table_name, content_hash, no);
@@ -71,10 +72,17 @@ CREATE TABLE cursors (
     PRIMARY KEY (source, table_name)
 ) STRICT, WITHOUT ROWID;
 """
+#: What format 3 adds.
+_PERSONAL_TABLES = """
+CREATE TABLE personal_key (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    hash TEXT NOT NULL                      -- of a fixed text, by the key of the hashes: tells it from another key
+) STRICT;
+"""
 
 _BATCHES = """
 SELECT b.no, b.batch_id, b.commit_no, c.known_at, b.source, b.table_name, b.mode, b.path, b.position, b.extracted_at,
-    b.lines, b.malformed, b.content_hash, s.columns, b.part, b.repeat_of, b.blank, {is_whole}
+    b.lines, b.malformed, b.content_hash, s.columns, b.part, b.repeat_of, b.blank, {is_whole}, {personal}
 FROM batches AS b
 JOIN commits AS c ON c.no = b.commit_no
 JOIN column_sets AS s ON s.no = b.column_set
@@ -99,6 +107,7 @@ class Batch:
         batches may lie there too, also of other commits; `_batch_no` tells them apart.
     repeat_of: the batch that stores the same content. It still is an extraction: its extracted_at may matter.
     is_whole: False where the source itself said that rows are missing.
+    personal: the columns whose values are keyed hashes.
     held_for: why none of its lines is taken; judged by those who know what the lines mean, the log does not have it.
     complete: nothing is missing from it, so that a full extract may close what is absent.
     """
@@ -121,6 +130,7 @@ class Batch:
     repeat_of: int | None
     blank: int = 0
     is_whole: bool = True
+    personal: tuple[str, ...] = ()
     held_for: str | None = None
 
     @property
@@ -275,6 +285,11 @@ class LandingLog:
         )
         return (from_microseconds(rows[0][0]), rows[0][1], rows[0][2]) if rows else None
 
+    def personal_check(self) -> str | None:
+        """What the key of the hashes makes of a fixed text; None where no value was hashed yet."""
+        rows = self._read("SELECT hash FROM personal_key", since=3)
+        return cast(str, rows[0][0]) if rows else None
+
     def parts(self) -> set[str]:
         """All parts that batches refer to."""
         return {row[0] for row in self._read("SELECT DISTINCT part FROM batches WHERE part IS NOT NULL")}
@@ -302,15 +317,17 @@ class LandingLog:
                     connection.execute("ROLLBACK")
                 raise
 
-    def _read(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    def _read(self, sql: str, values: tuple[Any, ...] = (), *, since: int = 1) -> list[Any]:
+        """The rows of a SELECT on what is there since a format of the log; a log of an older one has none."""
         if self._connection is None and not self.path.exists():
             return []
         with storage_errors(self.path):
             connection = self._open(create=False)
             # A crash before the first transaction leaves a file without tables.
-            if self._version == 0:
+            if self._version < since:
                 return []
             sql = sql.replace("{is_whole}", "b.is_whole" if self._version > 1 else "1")
+            sql = sql.replace("{personal}", "b.personal" if self._version > 2 else "'[]'")
             with closing(connection.execute(sql, values)) as cursor:
                 return cursor.fetchall()
 
@@ -319,6 +336,7 @@ class LandingLog:
             uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
             self._connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA synchronous = EXTRA")
+            self._connection.execute("PRAGMA secure_delete = ON")  # what is taken out is not left in free pages
         self._prepare(self._connection, create)
         return self._connection
 
@@ -332,9 +350,11 @@ class LandingLog:
             )
         if version == 0 and create:
             connection.execute("PRAGMA journal_mode = DELETE")
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
-        elif version == 1 and create:
-            added = "ALTER TABLE batches ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 1;"
+            made = _TABLES + _PERSONAL_TABLES
+            connection.executescript(f"BEGIN IMMEDIATE; {made} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+        elif version < FORMAT_VERSION and create:
+            added = "ALTER TABLE batches ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 1;" if version == 1 else ""
+            added += "ALTER TABLE batches ADD COLUMN personal TEXT NOT NULL DEFAULT '[]';" + _PERSONAL_TABLES
             connection.executescript(f"BEGIN IMMEDIATE; {added} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
 
 
@@ -345,7 +365,7 @@ def insert_batches(connection: sqlite3.Connection, batches: Iterable[Batch]) -> 
         if batch.columns not in sets:
             sets[batch.columns] = _column_set(connection, batch.columns)
         connection.execute(
-            f"INSERT INTO batches VALUES ({', '.join('?' * 17)})",
+            f"INSERT INTO batches VALUES ({', '.join('?' * 18)})",
             (
                 batch.no,
                 batch.batch_id,
@@ -364,6 +384,7 @@ def insert_batches(connection: sqlite3.Connection, batches: Iterable[Batch]) -> 
                 batch.part,
                 batch.repeat_of,
                 batch.is_whole,
+                json.dumps(batch.personal, ensure_ascii=False),
             ),
         )
 
@@ -379,7 +400,7 @@ def _batch(row: Any) -> Batch:
     values = list(row)
     for place in (3, 9):
         values[place] = from_microseconds(values[place])
-    values[13], values[17] = _columns(values[13]), bool(values[17])
+    values[13], values[17], values[18] = _columns(values[13]), bool(values[17]), _columns(values[18])
     return Batch(*values)
 
 

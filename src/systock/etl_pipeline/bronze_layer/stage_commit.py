@@ -28,6 +28,7 @@ from systock.etl_pipeline.bronze_layer.landing_log import (
     to_microseconds,
 )
 from systock.etl_pipeline.bronze_layer.part_writer import PartWriter, widened
+from systock.etl_pipeline.bronze_layer.personal_values import Personal
 from systock.extract.batch import FileReader, FileRejected, FileVersion, Mode
 
 if TYPE_CHECKING:
@@ -61,10 +62,6 @@ class Extraction:
     is_whole: bool = True
     look: Look | None = None
 
-    def rows(self) -> Iterable[pa.RecordBatch]:
-        """The rows, looked at on their way if somebody wants to."""
-        return judged(self.reader, self.reader, self.look, self.path) if self.look else self.reader
-
     @cached_property
     def batch_id(self) -> str:
         """Hash of source, table, position and content: the same delivery has the same id, whenever it lands."""
@@ -95,10 +92,19 @@ class Stage:
 
     shares_parts: small batches of a table lie in one part also where they are of several commits that are written together.
     That is for many commits with little in each that are mostly read together; a reader of one reads past the others.
+    personal: the columns of raw tables whose values are hashed before they are written.
     """
 
-    def __init__(self, log: LandingLog, clock: Callable[[], datetime], *, shares_parts: bool = False) -> None:
+    def __init__(
+        self,
+        log: LandingLog,
+        clock: Callable[[], datetime],
+        *,
+        shares_parts: bool = False,
+        personal: Personal | None = None,
+    ) -> None:
         self._log, self._clock, self._shares_parts = log, clock, shares_parts
+        self._personal = personal or {}
         self._bronze = log.path.parent
         self.aside = self._bronze / "tmp"
         last = log.last_commit()
@@ -143,6 +149,14 @@ class Stage:
         self._keep(batch)
         return batch
 
+    def rows(
+        self, source: str, table: str, reader: FileReader, path: str, look: Look | None
+    ) -> Iterable[pa.RecordBatch]:
+        """The rows of an extraction as they go to bronze: personal values hashed, then looked at if somebody wants to."""
+        personal = self._personal.get((source, table))
+        rows = personal.hashed(reader, path) if personal else reader
+        return judged(rows, reader, look, path) if look else rows
+
     def read_aside(self, rows: Iterable[pa.RecordBatch]) -> Aside:
         """Read rows whose content hash is not known yet into a part aside; any thread may, beside others.
 
@@ -175,6 +189,7 @@ class Stage:
         return extraction.batch_id in self._ids or self._log.batch_of_id(extraction.batch_id) is not None
 
     def _batch(self, extraction: Extraction, no: int) -> Batch:
+        personal = self._personal.get((extraction.source, extraction.table))
         return Batch(
             no=no,
             batch_id=extraction.batch_id,
@@ -193,6 +208,7 @@ class Stage:
             part=None,
             repeat_of=None,
             is_whole=extraction.is_whole,
+            personal=personal.names if personal else (),
         )
 
     def _original(self, extraction: Extraction) -> Batch | None:
@@ -223,7 +239,8 @@ class Stage:
 
     def _read(self, batch: Batch, extraction: Extraction) -> str | None:
         """Write the rows into a part; returns the part's name, None without rows."""
-        reader, found_rows = extraction.reader, extraction.rows()
+        reader = extraction.reader
+        found_rows = self.rows(batch.source, batch.table, reader, extraction.path, extraction.look)
         if not reader.small:
             # A part of its own: what turns out to be broken at its end can still be thrown away.
             name, part = self._new_part(batch, reader.columns)
