@@ -78,6 +78,19 @@ CREATE TABLE personal_key (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     hash TEXT NOT NULL                      -- of a fixed text, by the key of the hashes: tells it from another key
 ) STRICT;
+CREATE TABLE erasures (
+    no INTEGER PRIMARY KEY,                 -- 1, 2, 3 …
+    erased_at INTEGER NOT NULL,             -- microseconds since 1970 (UTC)
+    source TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    what TEXT NOT NULL,                     -- 'erased': values became NULL; 'hashed': their keyed hashes
+    key_columns TEXT NOT NULL,              -- JSON list of the columns that named the lines
+    key_hash TEXT,                          -- of their values, by the key of the hashes; NULL without one
+    columns TEXT NOT NULL,                  -- JSON list of the columns whose values went
+    lines INTEGER NOT NULL,
+    batches INTEGER NOT NULL,
+    finished_at INTEGER                     -- NULL: what was made from bronze before may still hold the values
+) STRICT;
 """
 
 _BATCHES = """
@@ -137,6 +150,27 @@ class Batch:
     def complete(self) -> bool:
         """Whole, no malformed line, and at least one row; and taken."""
         return self.held_for is None and self.is_whole and self.malformed == 0 and self.lines > 0
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Values that were taken out of bronze: when, of which table, how many; never which.
+
+    what: 'erased' or 'hashed'. key_hash: keyed hash of the values that named the lines. finished_at: since when nothing
+    that is made from bronze holds them either.
+    """
+
+    no: int
+    erased_at: datetime
+    source: str
+    table: str
+    what: str
+    key_columns: tuple[str, ...]
+    key_hash: str | None
+    columns: tuple[str, ...]
+    lines: int
+    batches: int
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -290,6 +324,21 @@ class LandingLog:
         rows = self._read("SELECT hash FROM personal_key", since=3)
         return cast(str, rows[0][0]) if rows else None
 
+    def erasures(self) -> list[Erasure]:
+        """What was taken out, in order."""
+        rows = self._read("SELECT * FROM erasures ORDER BY no", since=3)
+        return [
+            Erasure(
+                no, from_microseconds(at), source, table, what, _columns(key), key_hash, _columns(columns), lines, batches,
+                from_microseconds(finished_at) if finished_at is not None else None,
+            )
+            for no, at, source, table, what, key, key_hash, columns, lines, batches, finished_at in rows
+        ]  # fmt: skip
+
+    def unfinished_erasures(self) -> list[Erasure]:
+        """Erasures of which traces may be left in what was made from bronze before."""
+        return [erasure for erasure in self.erasures() if erasure.finished_at is None]
+
     def parts(self) -> set[str]:
         """All parts that batches refer to."""
         return {row[0] for row in self._read("SELECT DISTINCT part FROM batches WHERE part IS NOT NULL")}
@@ -387,6 +436,30 @@ def insert_batches(connection: sqlite3.Connection, batches: Iterable[Batch]) -> 
                 json.dumps(batch.personal, ensure_ascii=False),
             ),
         )
+
+
+def insert_erasure(connection: sqlite3.Connection, erasure: Erasure) -> None:
+    """Put an erasure into the log, within a transaction of it. Why files of its table were refused may quote the values: it goes."""
+    connection.execute(
+        f"INSERT INTO erasures VALUES ({', '.join('?' * 11)})",
+        (
+            erasure.no,
+            to_microseconds(erasure.erased_at),
+            erasure.source,
+            erasure.table,
+            erasure.what,
+            json.dumps(erasure.key_columns, ensure_ascii=False),
+            erasure.key_hash,
+            json.dumps(erasure.columns, ensure_ascii=False),
+            erasure.lines,
+            erasure.batches,
+            None,
+        ),
+    )
+    # They are judged anew at the next run.
+    connection.execute(
+        "DELETE FROM files WHERE source = ? AND table_name = ? AND reason IS NOT NULL", (erasure.source, erasure.table)
+    )
 
 
 def _column_set(connection: sqlite3.Connection, columns: tuple[str, ...]) -> int:

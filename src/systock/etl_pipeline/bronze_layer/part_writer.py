@@ -68,9 +68,10 @@ class PartWriter:
             self._close_segment()
             self.columns = found
         number = pa.repeat(pa.scalar(batch_no, pa.int32()), rows.num_rows)
-        self._hold(pa.RecordBatch.from_arrays([number, *rows.columns], schema=part_schema(self.columns)))
+        self.add(pa.RecordBatch.from_arrays([number, *rows.columns], schema=part_schema(self.columns)))
 
-    def _hold(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add rows of a part as they are."""
         self.rows += batch.num_rows
         self._held.append(batch)
         self._held_rows += batch.num_rows
@@ -128,8 +129,8 @@ class PartWriter:
         """Write the segments again under the columns of the last one, which are the most."""
         merged = PartWriter(self.path.with_name(f"{self.path.name}.merged"), self.columns)
         try:
-            for batch in _stored_batches(self._segments, self.columns):
-                merged._hold(batch)
+            for batch in stored_batches(self._segments, self.columns):
+                merged.add(batch)
             merged._close_segment()
         except BaseException:
             merged.discard()
@@ -151,7 +152,8 @@ class PartWriter:
                 path.unlink()
 
 
-def _stored_batches(segments: Sequence[Path], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def stored_batches(segments: Sequence[Path], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """The rows of finished parts under these columns; those that a part lacks are NULL."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

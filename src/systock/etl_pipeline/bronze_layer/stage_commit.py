@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sqlite3
 import time
 import uuid
@@ -14,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from systock.errors import BusyError
-from systock.etl_pipeline.bronze_layer.durable import make_folder, move, storage_errors, sync_file, sync_folder
+from systock.etl_pipeline.bronze_layer.durable import make_folder, storage_errors
 from systock.etl_pipeline.bronze_layer.judged_rows import Look, judged
 from systock.etl_pipeline.bronze_layer.landing_log import (
     Batch,
@@ -27,6 +25,7 @@ from systock.etl_pipeline.bronze_layer.landing_log import (
     insert_batches,
     to_microseconds,
 )
+from systock.etl_pipeline.bronze_layer.moving_parts import aside_of, moved, recover
 from systock.etl_pipeline.bronze_layer.part_writer import PartWriter, widened
 from systock.etl_pipeline.bronze_layer.personal_values import Personal
 from systock.extract.batch import FileReader, FileRejected, FileVersion, Mode
@@ -39,8 +38,6 @@ MAX_OPEN_PARTS = 8
 #: Commits are written to the log together until there are so many, or so many seconds have passed.
 MAX_STAGED_COMMITS = 64
 MAX_STAGED_SECONDS = 5.0
-
-_INTENT = "moving.json"
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ class Stage:
         self._log, self._clock, self._shares_parts = log, clock, shares_parts
         self._personal = personal or {}
         self._bronze = log.path.parent
-        self.aside = self._bronze / "tmp"
+        self.aside = aside_of(log)
         last = log.last_commit()
         self._base = last.no if last else 0
         self._last_known_at = to_microseconds(last.known_at) if last else None
@@ -362,17 +359,7 @@ class Stage:
 
     def recover(self) -> None:
         """Remove what a crash left: parts that no commit refers to, and everything aside."""
-        with storage_errors(self._bronze):
-            if not self.aside.exists():
-                return
-            # Only parts that a landing was about to move are ever removed: a lost log must not cost the data.
-            with suppress(FileNotFoundError, ValueError):
-                names = json.loads((self.aside / _INTENT).read_text("utf-8"))
-                known = self._log.parts()
-                for name in names:
-                    if name not in known:
-                        (self._bronze / name).unlink(missing_ok=True)
-            shutil.rmtree(self.aside)
+        recover(self._log)
 
     def write(self) -> None:
         """Make the closed commits part of bronze: parts in place first, then the log, in one transaction."""
@@ -382,30 +369,12 @@ class Stage:
         targets = {name: part.path for draft in self._closed for name, part in draft.parts.items()}
         with storage_errors(self._bronze):
             make_folder(self._bronze)
-            if targets:
-                self._move(targets)
-            with self._log.transaction() as connection:
+            with moved(self._log, targets), self._log.transaction() as connection:
                 self._insert(connection)
-            if targets:
-                with suppress(OSError):  # It is landed; what is left here the next landing clears away.
-                    (self.aside / _INTENT).unlink()
         self.written += [draft.no for draft in self._closed]
         self._base += len(self._closed)
         self._closed, self._files, self._cursors, self._gone = [], [], [], []
         self._since = time.monotonic()
-
-    def _move(self, targets: dict[str, Path]) -> None:
-        intent = self.aside / _INTENT
-        intent.write_text(json.dumps(sorted(targets)), "utf-8")
-        sync_file(intent)
-        sync_folder(self.aside)
-        folders = {(self._bronze / name).parent for name in targets}
-        for folder in folders:
-            make_folder(folder)
-        for name, path in targets.items():
-            move(path, self._bronze / name)
-        for folder in folders:
-            sync_folder(folder)
 
     def _insert(self, connection: sqlite3.Connection) -> None:
         base = connection.execute("SELECT coalesce(max(no), 0) FROM commits").fetchone()[0]

@@ -256,7 +256,7 @@ def test_a_log_of_the_first_format_is_read_and_then_renewed(shop: Shop) -> None:
     with sqlite3.connect(shop.log.path) as log:
         log.execute("ALTER TABLE batches DROP COLUMN is_whole")
         log.execute("ALTER TABLE batches DROP COLUMN personal")
-        for table in ("personal_key",):
+        for table in ("personal_key", "erasures"):
             log.execute(f"DROP TABLE {table}")
         log.execute("PRAGMA user_version = 1")
     old = LandingLog(shop.log.path)
