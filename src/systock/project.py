@@ -342,6 +342,40 @@ class Project:
             results += [asdict(result) for result in found]
         return results
 
+    def erase(
+        self,
+        source: str,
+        table: str,
+        key: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
+        *,
+        plain: bool = False,
+        dry_run: bool = False,
+        history: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Take values out of bronze and of all that is made from it; the lines stay. What was, or would be, done.
+
+        key: the values that name the lines, by column. columns: whose values go; none: the personal ones of the table.
+        plain: instead, all values that landed before their columns were personal become hashes. history: see rebuild.
+        """
+        from systock.pipeline_manager.erase import Request, erase
+
+        request = Request(source, table, key or {}, columns, plain)
+        definitions = Definitions(self.path, self.settings)
+        return erase(self._place, definitions, request, _watched(progress), dry_run=dry_run, history=history)
+
+    def erasures(self) -> list[dict[str, Any]]:
+        """What was taken out of bronze, newest first: when, of which table, how many lines; never which."""
+        return [
+            {
+                "number": of.no, "erased_at": of.erased_at.isoformat(), "source": of.source, "table": of.table, "what": of.what,
+                "key_columns": ", ".join(of.key_columns), "key_hash": of.key_hash, "columns": ", ".join(of.columns), "lines": of.lines,
+                "batches": of.batches, "finished_at": of.finished_at.isoformat() if of.finished_at else None,
+            }
+            for of in reversed(self._place.log().erasures())
+        ]  # fmt: skip
+
     def rebuild(
         self, verify: bool = False, known_at: str | None = None, progress: Progress | None = None, history: bool = False
     ) -> dict[str, Any]:

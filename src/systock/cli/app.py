@@ -15,6 +15,7 @@ from systock.cli import (
     batches,
     check,
     demo,
+    erase,
     explain,
     export,
     flow,
@@ -57,6 +58,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.command("check", cls=Command)(check.check)
 app.command("query", cls=Command)(query.query)
 app.command("explain", cls=Command)(explain.explain)
+app.command("erase", cls=Command)(erase.erase)
 app.command("rebuild", cls=Command)(rebuild.rebuild)
 app.command("export", cls=Command)(export.export)
 app.command("flow", cls=Command)(flow.flow)
@@ -64,7 +66,7 @@ app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(target.app, name="target")
 
 # Commands that write: what a reader sees after they were stopped is worth a sentence.
-_WRITING = {"run", "rebuild", "demo", "retry", "take", "sync"}
+_WRITING = {"run", "rebuild", "demo", "retry", "take", "sync", "erase"}
 
 
 def _version(value: bool) -> None:

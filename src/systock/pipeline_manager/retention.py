@@ -48,7 +48,7 @@ def clean_up(
     with suppress(StorageError):
         state.forget_runs(now - keep.runs)
     removed = []
-    for path in _leftovers(state_dir, warehouse):
+    for path in leftovers(state_dir, warehouse):
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             removed.append(path)
@@ -68,7 +68,7 @@ def clean_up(
     return removed
 
 
-def _leftovers(state_dir: Path, warehouse: Path) -> Iterator[Path]:
+def leftovers(state_dir: Path, warehouse: Path) -> Iterator[Path]:
     """What a killed process was at work on: under the lock, nobody is."""
     for name in ("rebuild.duckdb", "rebuild.duckdb.wal", "verify.duckdb", "verify.duckdb.wal"):
         yield state_dir / name

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from systock.errors import SourceError, StorageError, TargetError
 from systock.pipeline_manager.definitions import Definitions
+from systock.pipeline_manager.erase import finish_erasures, forget_copies
 from systock.pipeline_manager.extent import Extent
 from systock.pipeline_manager.freshness import odd_volumes
 from systock.pipeline_manager.land_captures import land_captures
@@ -159,7 +160,7 @@ class _Run:
         is_up_to_date = (
             published is not None and published.definitions == definitions.hash and place.warehouse.exists()
             and published.commit_no == (last.no if last else 0) and log.holds(published.commit_no, published.known_at)
-            and self._can_be_sent(published)
+            and not log.unfinished_erasures() and self._can_be_sent(published)
         )  # fmt: skip
         if full or not is_up_to_date:
             build()
@@ -231,13 +232,17 @@ def build_and_publish(
     full: bool = False,
     history: bool = False,
 ) -> Built:
-    """Bring the build file up to the landing log and publish it as the next generation."""
+    """Bring the build file up to the landing log and publish it as the next generation.
+
+    Where values were taken out of bronze since, nothing that was made from it before is used, or left.
+    """
     from systock.load.publish_file import publish_file
 
-    published = state.published()
-    with suppress(FileNotFoundError):
-        if full:
-            place.build_file.unlink()
+    published, erasures = state.published(), log.unfinished_erasures()
+    if erasures:
+        forget_copies(place)
+    if full or erasures:
+        remove_file(place.build_file)
     built, warnings = None, list[str]()
     if place.build_file.exists():
         with open_build(place, place.build_file, log, definitions, progress) as build:
@@ -257,6 +262,8 @@ def build_and_publish(
     publish_file(place.build_file, place.warehouse)
     definitions.book.save()
     state.record_published(published_now(built.generation, built.commit_no, built.known_at, definitions.hash))
+    if erasures:
+        finish_erasures(log, state)
     return built
 
 

@@ -167,6 +167,13 @@ class State:
             self._write("DELETE FROM notice WHERE raised_at < ?", (instant,))
         return gone
 
+    def forget_messages(self) -> None:
+        """Take out what runs and notices said, which may quote values of sources; when each ran, and how it ended, stays."""
+        self._write("PRAGMA secure_delete = ON", ())
+        self._write("UPDATE run SET summary = NULL", ())
+        self._write("DELETE FROM notice", ())
+        self._write("VACUUM", ())
+
     def ticks(self) -> dict[str, Ticks]:
         """How far each scheduled job is."""
         rows = self._db.execute("SELECT job, first_seen_at, done_until FROM tick")

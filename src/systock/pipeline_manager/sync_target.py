@@ -30,6 +30,7 @@ def sync_target(place: Workplace, definitions: Definitions, progress: Progress, 
             published is None
             or published.definitions != definitions.hash
             or built_generation(place) != published.generation
+            or place.log().unfinished_erasures()
         ):
             raise UsageError(
                 "what is published is not what the definitions of today make" if published else "nothing is published yet",

@@ -15,7 +15,7 @@ from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look, all_taken
 from systock.etl_pipeline.bronze_layer.land_pulls import AskProgress, Failure, Pulls, Read
 from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
-from systock.etl_pipeline.bronze_layer.personal_values import check_key, check_plain, personal_columns
+from systock.etl_pipeline.bronze_layer.personal_values import check_key, check_plain, note_key, personal_columns
 from systock.etl_pipeline.bronze_layer.stage_commit import Extraction, Stage
 from systock.extract.batch import (
     FileChanging,
@@ -141,6 +141,7 @@ class _Landing:
         if key is not None:
             check_key(log, key)
             check_plain(log, personal)
+            note_key(log, key)
         self._stage = Stage(log, self._clock, personal=personal)
 
     def _clock(self) -> datetime:

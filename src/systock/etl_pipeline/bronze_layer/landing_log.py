@@ -339,6 +339,11 @@ class LandingLog:
         """Erasures of which traces may be left in what was made from bronze before."""
         return [erasure for erasure in self.erasures() if erasure.finished_at is None]
 
+    def finish_erasures(self, now: datetime) -> None:
+        """Nothing that is made from bronze holds what was taken out."""
+        with self.transaction() as connection:
+            connection.execute("UPDATE erasures SET finished_at = ? WHERE finished_at IS NULL", (to_microseconds(now),))
+
     def parts(self) -> set[str]:
         """All parts that batches refer to."""
         return {row[0] for row in self._read("SELECT DISTINCT part FROM batches WHERE part IS NOT NULL")}

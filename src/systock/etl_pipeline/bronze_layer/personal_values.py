@@ -73,13 +73,25 @@ class PersonalColumns:
     def __init__(self, key: PersonalKey, names: Iterable[str], setting: str, *, must_come: bool) -> None:
         self.names = tuple(names)
         self._key, self._setting, self._must_come = key, setting, must_come
-        self._folded = {name.casefold() for name in names}
+        self._folded = {name.casefold() for name in self.names}
 
     def holds(self, column: str) -> bool:
         """Is it one of them? A name that stood twice in a header counts for both: "email" and "email_2"."""
         name = column.casefold()
         base, _, number = name.rpartition("_")
         return name in self._folded or (number.isdecimal() and base in self._folded)
+
+    def only(self, names: Iterable[str]) -> PersonalColumns:
+        """The same with other names."""
+        return PersonalColumns(self._key, names, self._setting, must_come=self._must_come)
+
+    def hashes(self, values: pa.Array) -> pa.Array:
+        """Texts as their hashes."""
+        return self._key.hashes(values)
+
+    def hidden(self, texts: pa.Array) -> pa.Array:
+        """What of texts is kept that may hold anything."""
+        return self._key.hidden(texts)
 
     def hashed(self, reader: FileReader, path: str) -> Iterator[pa.RecordBatch]:
         """The raw rows of a reader without a personal value. Raises FileRejected where a personal column does not come."""
@@ -96,9 +108,9 @@ class PersonalColumns:
         columns = []
         for name, values in zip(rows.schema.names, rows.columns, strict=True):
             if name == "_malformed":
-                values = self._key.hidden(values) if values.null_count < len(values) else values
+                values = self.hidden(values) if values.null_count < len(values) else values
             elif self.holds(name):
-                values = self._key.hashes(values)
+                values = self.hashes(values)
             columns.append(values)
         return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
 
@@ -149,20 +161,24 @@ def no_key(table: str) -> SettingsError:
 
 
 def check_key(log: LandingLog, key: PersonalKey) -> None:
-    """Raise SettingsError where the hashes in bronze were made by another key; the first key is noted."""
+    """Raise SettingsError where the hashes in bronze were made by another key."""
     before = log.personal_check()
-    if before is None:
-        with storage_errors(log.path):
-            make_folder(log.path.parent)
-        with log.transaction() as connection:
-            connection.execute("INSERT INTO personal_key VALUES (1, ?)", (key.check,))
-    elif not hmac.compare_digest(before, key.check):
+    if before is not None and not hmac.compare_digest(before, key.check):
         raise SettingsError(
             "it is not the key by which the personal values in bronze were hashed: the same person would have two hashes",
             where=SETTING,
             state="Nothing was read or landed.",
             todo="Put the key back. Where it is lost, or must be another: move .systock/bronze away and deliver everything again (docs/personal-data.md).",
         )
+
+
+def note_key(log: LandingLog, key: PersonalKey) -> None:
+    """Remember the first key, so that another one is noticed."""
+    if log.personal_check() is None:
+        with storage_errors(log.path):
+            make_folder(log.path.parent)
+        with log.transaction() as connection:
+            connection.execute("INSERT INTO personal_key VALUES (1, ?)", (key.check,))
 
 
 def check_plain(log: LandingLog, personal: Personal) -> None:

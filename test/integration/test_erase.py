@@ -1,0 +1,255 @@
+"""Erasing: a person's values are nowhere in the project any more, every count holds, and a crash anywhere leaves no half."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from plain_values import places_of
+from property.test_landing import Steps, ending, exit_now
+from systock import Project
+from systock.errors import UsageError
+from systock.etl_pipeline.bronze_layer import rewrite_parts
+from systock.etl_pipeline.bronze_layer.land_batches import land, open_log
+from systock.etl_pipeline.bronze_layer.landing_log import Erasure
+from systock.etl_pipeline.bronze_layer.moving_parts import recover
+
+KEY = "0123456789abcdef0123456789abcdef"
+SETTINGS = """
+[project]
+name = "people"
+calendar_from = 2024-01-01
+calendar_to = 2024-12-31
+personal_key = "${PERSONAL_KEY}"
+
+[sources.crm]
+type = "files"
+known_at = "mtime"
+[sources.crm.tables.people]
+path = "incoming/people*.csv"
+mode = "changes"
+key = ["id"]
+[sources.crm.tables.cards]
+path = "incoming/cards*.jsonl"
+mode = "full"
+key = ["id"]
+"""
+MAPPING = "SELECT id AS customer_id, name AS segment, city AS city, email AS email_hash FROM bronze.crm__people"
+#: Two deliveries of two commits; person 7 is in both, and in a line that has too few values.
+FILES = {
+    "people1.csv": "id,name,city,email\n7,Jane Doe,Ulm,jane@home\n8,Joe Low,Ulm,joe@home\n77,Ann Lee,Bonn,ann@home\n7,Jane Doe\n",
+    "people2.csv": "id,name,city,email\n7,Jane Roe,Köln,jane@work\n9,Eve May,Ulm,eve@home\n",
+    "people3.csv": "id,name,city,email\n8,Joe High,Ulm,joe@work\n",
+}
+JANE = ["Jane", "jane@"]
+
+
+def hashed(value: str) -> str:
+    return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()
+
+
+def deliver(project: Path, name: str, text: str, second: int = 0) -> None:
+    path = project / "incoming" / name
+    path.write_text(text)
+    os.utime(path, (1_704_067_200 + second, 1_704_067_200 + second))
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of three landings of one second each, one of which comes twice; nothing is personal yet."""
+    monkeypatch.setenv("PERSONAL_KEY", KEY)
+    path = tmp_path / "people"
+    (path / "incoming").mkdir(parents=True)
+    (path / "sources/crm").mkdir(parents=True)
+    (path / "sources/crm/customer.sql").write_text(MAPPING + "\n")
+    (path / "systock.toml").write_text(SETTINGS)
+    for second, (name, text) in enumerate(FILES.items()):
+        deliver(path, name, text, second)
+    deliver(path, "people9.csv", FILES["people1.csv"], 9)
+    return path
+
+
+def make_personal(project: Path, columns: str = '["name", "email"]') -> None:
+    text = (project / "systock.toml").read_text()
+    (project / "systock.toml").write_text(text.replace('key = ["id"]', f'key = ["id"]\npersonal = {columns}', 1))
+
+
+def landed(project: Path) -> None:
+    settings = Project(project).settings
+    land(project, settings.sources, personal_key=settings.project.personal_key)
+
+
+def files_with(project: Path, values: list[str]) -> set[str]:
+    return {place.partition(":")[0] for place in places_of(project, values)}
+
+
+def lines(project: Path) -> list[dict[str, Any]]:
+    """All lines of bronze."""
+    log = open_log(project)
+    parts = sorted(log.parts())
+    log.close()
+    return [row for part in parts for row in pq.read_table(project / ".systock/bronze" / part).to_pylist()]
+
+
+def test_a_person_is_erased_everywhere_whatever_is_killed(people: Path) -> None:
+    Project(people).run()
+    copies = people / ".systock/as_known"
+    copies.mkdir()
+    shutil.copy(people / "warehouse.duckdb", copies / "1.duckdb")
+    count = "SELECT count(*) AS lines FROM gold.dim_customer"
+    customers = Project(people).query(count).to_pylist()
+    before = [(batch.no, batch.lines, batch.malformed, batch.content_hash) for batch in open_log(people).batches()]
+    planned = Project(people).erase("crm", "people", {"ID": "7"}, ["name", "email"], dry_run=True)
+    assert [(of["path"], of["lines"], of["values"]) for of in planned["batches"]] == [
+        ("incoming/people1.csv", 2, 3), ("incoming/people2.csv", 1, 2)
+    ]  # fmt: skip
+    assert {".systock/build.duckdb", "warehouse.duckdb", ".systock/as_known/1.duckdb"} < files_with(people, JANE)
+
+    killed = f"""
+import os, signal
+from systock import Project
+from systock.load import publish_file
+publish_file.publish_file = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+Project({str(people)!r}).erase("crm", "people", {{"ID": "7"}}, ["name", "email"])
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    assert files_with(people, JANE) == {"warehouse.duckdb"}
+    assert [erasure.finished_at for erasure in open_log(people).erasures()] == [None]
+
+    deliver(people, "people1.csv", FILES["people1.csv"], 20)  # what was delivered is still known when it comes again,
+    deliver(people, "people8.csv", FILES["people2.csv"], 21)  # under another name too
+    summary = Project(people).run()
+    assert (summary.status, sum(row["repeats"] for row in summary.sources)) == ("published", 2)
+    assert places_of(people, JANE) == [] and open_log(people).unfinished_erasures() == []
+    asked = "SELECT customer_id, segment, city, email_hash FROM gold.dim_customer WHERE customer_key <> 0 ORDER BY 1"
+    assert [tuple(row.values()) for row in Project(people).query(asked).to_pylist()] == [
+        ("7", None, "Köln", None),
+        ("77", "Ann Lee", "Bonn", "ann@home"),
+        ("8", "Joe Low", "Ulm", "joe@home"),
+        ("9", "Eve May", "Ulm", "eve@home"),
+    ]
+    assert Project(people).query(count).to_pylist() == customers
+    assert {row["value"] for row in Project(people).quarantine()} == {"(erased)"}
+    assert [(b.no, b.lines, b.malformed, b.content_hash) for b in open_log(people).batches()][: len(before)] == before
+    assert all(table["same"] for table in Project(people).rebuild(verify=True)["tables"])
+    [noted] = Project(people).erasures()
+    assert (noted["lines"], noted["columns"], noted["key_columns"]) == (3, "name, email", "ID")
+    assert noted["key_hash"] == hashed('[["ID", "7"]]') and noted["finished_at"]
+    assert Project(people).erase("crm", "people", {"id": "7"}, ["name", "email"])["status"] == "nothing to erase"
+
+
+def test_values_from_before_become_hashes(people: Path) -> None:
+    landed(people)
+    make_personal(people, '["email"]')
+    done = Project(people).erase("crm", "people", plain=True)
+    assert (done["status"], done["lines"], done["values"]) == ("erased", 7, 7)
+    assert places_of(people, ["@home", "@work"]) == []
+    asked = "SELECT email_hash FROM gold.dim_customer WHERE customer_id = '9'"
+    assert Project(people).query(asked).to_pylist() == [{"email_hash": hashed("eve@home")}]
+    assert Project(people).run().status == "nothing new"
+    # A person's own word finds the lines of its hash.
+    planned = Project(people).erase("crm", "people", {"email": "jane@work"}, dry_run=True)
+    assert (planned["lines"], planned["values"]) == (1, 1)
+
+
+def erased_in_bronze(project: Path) -> None:
+    log = open_log(project)
+    change = rewrite_parts.Erased(
+        log.batches(source="crm", table="people"), {"id": ["7"]}, lambda name: name in ("name", "email")
+    )
+    now = log.commits()[0].known_at
+    erasure = Erasure(len(log.erasures()) + 1, now, "crm", "people", "erased", ("id",), None, ("name", "email"), 0, 0)
+    rewrite_parts.rewrite(log, change, rewrite_parts.find(log, change), erasure, lambda done, part: None)
+    log.close()
+
+
+def killed_at(project: Path, step: int) -> bool:
+    """Erase in a process that dies before a step; False where it has fewer."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with ending(Steps(step, exit_now)):
+                erased_in_bronze(project)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 9)
+    return status == 9
+
+
+def test_a_crash_anywhere_in_bronze_leaves_all_or_nothing(people: Path, tmp_path: Path) -> None:
+    landed(people)
+    whole = lines(people)
+    bare = [(row["_batch_no"], row["_row"], row["id"], row["city"]) for row in whole]
+    outcomes, step = [], 1
+    shutil.copytree(people, tmp_path / "fresh")
+    while killed_at(people, step):
+        recover(open_log(people))
+        found = lines(people)
+        assert [(row["_batch_no"], row["_row"], row["id"], row["city"]) for row in found] == bare
+        is_whole = found == whole
+        outcomes.append(is_whole)
+        assert is_whole != bool(open_log(people).unfinished_erasures())
+        on_disk = {path.relative_to(people / ".systock/bronze").as_posix() for path in people.rglob("*.parquet")}
+        assert on_disk == open_log(people).parts()
+        assert is_whole or places_of(people, JANE) == []
+        if not is_whole:
+            shutil.rmtree(people)
+            shutil.copytree(tmp_path / "fresh", people)
+        step += 1
+    assert outcomes == sorted(outcomes, reverse=True) and {True, False} == set(outcomes)
+    assert places_of(people, JANE) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "columns", "said"),
+    [
+        ("peopel", {"id": "7"}, ["name"], r"nothing of crm.peopel has landed\n.*did you mean 'crm.people'"),
+        ("people", {}, ["name"], "no line is named"),
+        ("people", {"idd": "7"}, ["name"], r"has no column 'idd'"),
+        ("people", {"id": ""}, ["name"], "id has no value"),
+        ("people", {"id": "7"}, ["nmae"], r"has no column 'nmae'"),
+        ("people", {"id": "7"}, ["ID"], "'ID' belongs to the key"),
+        ("people", {"id": "7"}, [], "has no personal columns"),
+    ],
+)
+def test_what_cannot_be_meant(people: Path, table: str, key: dict[str, str], columns: list[str], said: str) -> None:
+    landed(people)
+    with pytest.raises(UsageError, match=f"(?is){said}"):
+        Project(people).erase("crm", table, key, columns, dry_run=True)
+
+
+def test_lines_that_could_not_be_split(people: Path) -> None:
+    """Whole words only, as they are or as JSON writes them."""
+    texts = ['{"id": "7", "x"', '{"id": 7', '{"id": "77"', '{"id": "x7"', '{"id": "7ü"', '["7"]']
+    deliver(people, "cards1.jsonl", "\n".join(texts) + "\n")
+    landed(people)
+    log = open_log(people)
+    change = rewrite_parts.Erased(log.batches(table="cards"), {"id": ["7"]}, lambda name: False)
+    [found] = rewrite_parts.find(log, change)
+    assert (found.lines, found.values) == (3, 3)
+    quoted = rewrite_parts.Erased(log.batches(table="cards"), {"id": ['7", "x']}, lambda name: False)
+    assert [found.lines for found in rewrite_parts.find(log, quoted)] == [1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A process that forks must have no thread at work: what Arrow does here needs none."""
+    import pyarrow as pa
+
+    before = pa.cpu_count()
+    pa.set_cpu_count(1)
+    yield
+    pa.set_cpu_count(before)
