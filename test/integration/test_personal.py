@@ -13,6 +13,7 @@ import pytest
 
 from api_server import Reply, Request, Server, serve
 from plain_values import places_of
+from small_chain import take_compiled
 from systock import Project
 from systock.errors import SettingsError
 from systock.etl_pipeline.bronze_layer.land_batches import LandingSummary, land, open_log
@@ -26,6 +27,7 @@ calendar_to = 2024-12-31
 personal_key = "${PERSONAL_KEY}"
 [run]
 attempts = 1
+threads = 1
 
 [sources.crm]
 type = "files"
@@ -85,12 +87,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def people(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+def people(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, first_project: Path) -> Path:
     """A project whose four sources deliver addresses, one of them in a line that can't be split."""
     monkeypatch.setenv("PERSONAL_KEY", KEY)
     path = tmp_path / "people"
     (path / "incoming").mkdir(parents=True)
     (path / "systock.toml").write_text(SETTINGS.replace("URL", server.url))
+    take_compiled(first_project, path)
     for name, sql in MAPPINGS.items():
         (path / f"sources/{name}.sql").parent.mkdir(parents=True, exist_ok=True)
         (path / f"sources/{name}.sql").write_text(sql + "\n")
