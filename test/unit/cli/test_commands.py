@@ -388,6 +388,7 @@ def test_what_the_template_shows_commented_out_is_valid(
     systock: Systock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ERP_PASSWORD", "secret")
+    monkeypatch.setenv("PERSONAL_KEY", "secret")
     systock("init", str(tmp_path / "shop"))
     path = tmp_path / "shop" / "systock.toml"
     # Every commented line of the form '# name = value' or '# [section]' becomes a setting, except what excludes others.
