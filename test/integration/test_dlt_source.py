@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from api_server import Reply, Request, Server, serve
 from systock import Project
@@ -36,10 +37,10 @@ attempts = 1
 """
 
 
-def project(folder: Path, source: str, settings: str) -> Project:
+def project(folder: Path, source: str, settings: str, head: str = HEAD) -> Project:
     """A project with a source `erp`, made by erp_source.py."""
     (folder / "erp_source.py").write_text(textwrap.dedent(source))
-    (folder / "systock.toml").write_text(f'{HEAD}\n[sources.erp]\ntype = "dlt"\n{textwrap.dedent(settings)}')
+    (folder / "systock.toml").write_text(f'{head}\n[sources.erp]\ntype = "dlt"\n{textwrap.dedent(settings)}')
     return Project(folder)
 
 
@@ -607,3 +608,38 @@ print(summary.of("erp", "rows").lines, resource.getrusage(resource.RUSAGE_SELF).
         assert rows == pages * 1_000
         peaks[pages] = megabytes
     assert peaks[400] < peaks[20] + 100, peaks  # 200 MB of text more
+
+
+def test_personal_values_of_a_source_are_neither_kept_nor_told(tmp_path: Path) -> None:
+    source = """
+        import dlt
+
+        @dlt.resource(primary_key="id", write_disposition="merge")
+        def people():
+            yield [{"id": 1, "email": "jane@home"}]
+
+        @dlt.resource
+        def broken():
+            raise ValueError("no such person: jane@home")
+            yield
+
+        @dlt.source
+        def erp():
+            return people, broken
+    """
+    settings = """
+        source = "erp_source:erp"
+        [sources.erp.tables.people]
+        personal = ["email"]
+        [sources.erp.tables.broken]
+        mode = "append"
+    """
+    key = "0" * 32
+    head = HEAD.replace('"shop"', f'"shop"\npersonal_key = "{key}"')
+    shop = project(tmp_path, source, settings, head)
+    summary = land(shop.path, shop.settings.sources, personal_key=SecretStr(key))
+    [row] = lines(shop, "people")
+    assert row["id"] == "1" and re.fullmatch("[0-9a-f]{64}", row["email"])
+    assert "ValueError" in str(failure(summary, "broken")) and "jane" not in str(failure(summary, "broken"))
+    with pytest.raises(SettingsError, match="personal names 'id', which the source says is of the key"):
+        project(tmp_path, source, settings.replace('["email"]', '["id"]'), head)

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,7 +27,7 @@ from small_chain import take_compiled
 from systock import Project
 from systock.errors import SettingsError, UsageError
 from systock.etl_pipeline.bronze_layer import rewrite_parts
-from systock.etl_pipeline.bronze_layer.land_batches import land, open_log
+from systock.etl_pipeline.bronze_layer.land_batches import Rows, land, open_log, store_rows
 from systock.etl_pipeline.bronze_layer.landing_log import Erasure
 from systock.etl_pipeline.bronze_layer.moving_parts import recover
 from systock.pipeline_manager.build import Silent
@@ -57,6 +59,7 @@ mode = "full"
 key = ["id"]
 """
 MAPPING = "SELECT id AS customer_id, name AS segment, city AS city, email AS email_hash FROM bronze.crm__people"
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
 #: Two deliveries of two commits; person 7 is in both, and in a line that has too few values.
 FILES = {
     "people1.csv": "id,name,city,email\n7,Jane Doe,Ulm,jane@home\n8,Joe Low,Ulm,joe@home\n77,Ann Lee,Bonn,ann@home\n7,Jane Doe\n",
@@ -172,7 +175,9 @@ def test_values_from_before_become_hashes(people: Path) -> None:
     make_personal(people, '["email"]')
     with pytest.raises(SettingsError, match=r"Run 'systock erase crm\.people --plain' once"):
         landed(people)
-    erasing = Erasing(Project(people)._place, Request("crm", "people", {}, plain=True))
+    erasing = Erasing(
+        Project(people)._place, Definitions(people, Project(people).settings), Request("crm", "people", {}, plain=True)
+    )
     assert (erasing.plan["lines"], erasing.plan["values"]) == (7, 7)
     erasing.write(Silent())
     assert places_of(people, ["@home", "@work"]) == []
@@ -255,7 +260,7 @@ def test_a_crash_anywhere_in_bronze_leaves_all_or_nothing(people: Path, tmp_path
         ("people", {"idd": "7"}, ["name"], r"has no column 'idd'"),
         ("people", {"id": ""}, ["name"], "id has no value"),
         ("people", {"id": "7"}, ["nmae"], r"has no column 'nmae'"),
-        ("people", {"id": "7"}, ["ID"], "'ID' belongs to the key"),
+        ("people", {"id": "7"}, ["ID"], "'ID' of crm.people names its lines"),
         ("people", {"id": "7"}, [], "has no personal columns"),
     ],
 )
@@ -263,6 +268,17 @@ def test_what_cannot_be_meant(people: Path, table: str, key: dict[str, str], col
     landed(people)
     with pytest.raises(UsageError, match=f"(?is){said}"):
         Project(people).erase("crm", table, key, columns, dry_run=True)
+
+
+def test_of_a_snapshot_goes_what_may_be_missing(people: Path) -> None:
+    """States of one's own that were kept may hold personal values; what makes them readable stays."""
+    rows = pa.table({"is_removed": ["false"], "product_key": ["5"], "product_name": ["Jane's tea"]})
+    store_rows(open_log(people), [Rows("systock", "product_state", "append", "taken 1", NOW, rows)])
+    erase = Project(people).erase
+    assert erase("systock", "product_state", {"product_key": "5"}, ["product_name"], dry_run=True)["values"] == 1
+    for column in ("is_removed", "product_key"):
+        with pytest.raises(UsageError, match="names its lines, or must have a value"):
+            erase("systock", "product_state", {"product_key": "5"}, [column], dry_run=True)
 
 
 def test_lines_that_could_not_be_split(people: Path) -> None:
@@ -281,8 +297,6 @@ def test_lines_that_could_not_be_split(people: Path) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """A process that forks must have no thread at work: what Arrow does here needs none."""
-    import pyarrow as pa
-
     before = pa.cpu_count()
     pa.set_cpu_count(1)
     yield

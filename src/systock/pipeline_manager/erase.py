@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from systock.data_warehouse.snapshots import SNAPSHOT_SOURCE
 from systock.errors import TargetError, UsageError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.etl_pipeline.bronze_layer.land_pulls import SPOOL_FOLDER
@@ -52,8 +53,8 @@ class Request:
 class Erasing:
     """One request, checked against settings and landing log. Raises UsageError for what can't be meant."""
 
-    def __init__(self, place: Workplace, request: Request) -> None:
-        self._place, self._request, self._log = place, request, place.log()
+    def __init__(self, place: Workplace, definitions: Definitions, request: Request) -> None:
+        self._place, self._definitions, self._request, self._log = place, definitions, request, place.log()
         self._batches = self._log.batches(source=request.source, table=request.table)
         self._check_table()
         settings = place.settings
@@ -122,9 +123,9 @@ class Erasing:
                 raise self._wrong("--key", f"{name} has no value", f"Write --key {name}=VALUE.")
         for name in request.columns:
             self._check_column("--columns", name, landed)
-            if name.casefold() in {key.casefold() for key in self._keys}:
+            if name.casefold() in {kept.casefold() for kept in self._kept(landed)}:
                 raise self._wrong(
-                    "--columns", f"{name!r} belongs to the key of {self._name}, which names its lines",
+                    "--columns", f"{name!r} of {self._name} names its lines, or must have a value",
                     "Erase other columns: the lines stay, so that all counts hold.",
                 )  # fmt: skip
         if not self._columns:
@@ -149,8 +150,13 @@ class Erasing:
     def _setting(self) -> str:
         return f"sources.{self._request.source}.tables.{self._request.table}.personal"
 
-    @property
-    def _keys(self) -> Sequence[str]:
+    def _kept(self, landed: Sequence[str]) -> Sequence[str]:
+        """The columns without which lines would be others, or none."""
+        if self._request.source == SNAPSHOT_SOURCE:
+            kinds = {kind.name: kind for kind in self._definitions.snapshot_tables}
+            kind = kinds.get(self._request.table)
+            may_go = {c.name for c in kind.columns if c.nullable and c.name not in kind.primary_key} if kind else set()
+            return [name for name in landed if name not in may_go]
         source = self._place.settings.sources.get(self._request.source)
         table = source.tables.get(self._request.table) if source else None
         return table.key if table else ()
@@ -184,12 +190,12 @@ def erase(
     What a crash cuts off the next run does: the log knows of it.
     """
     if dry_run:
-        return {**Erasing(place, request).plan, "status": "dry run"}
+        return {**Erasing(place, definitions, request).plan, "status": "dry run"}
     from systock.pipeline_manager.run_pipeline import build_and_publish
 
     definitions.check()  # a wrong mapping is found before anything is written
     with project_lock(place.state_dir, "systock erase"), closing(State(place.state_dir)) as state:
-        erasing, log = Erasing(place, request), place.log()
+        erasing, log = Erasing(place, definitions, request), place.log()
         result = {**erasing.plan, "status": "nothing to erase", "generation": None, "target": None, "warnings": []}
         if result["values"]:
             erasing.write(progress)
