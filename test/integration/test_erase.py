@@ -188,6 +188,21 @@ def test_values_from_before_become_hashes(people: Path) -> None:
     assert (planned["lines"], planned["values"]) == (1, 1)
 
 
+def test_lines_from_before_that_hold_no_value_are_noted_as_well(people: Path) -> None:
+    for path in (people / "incoming").iterdir():
+        path.unlink()
+    deliver(people, "people1.csv", "id,name,city,email\n7,,Ulm,\n")
+    landed(people)
+    make_personal(people)
+    erasing = Erasing(
+        Project(people)._place, Definitions(people, Project(people).settings), Request("crm", "people", {}, plain=True)
+    )
+    assert erasing.is_due and erasing.plan["values"] == 0
+    erasing.write(Silent())
+    landed(people)
+    assert lines(people)[0]["city"] == "Ulm"
+
+
 @pytest.mark.long
 def test_the_server_is_brought_to_what_is_left(shop: Shop) -> None:
     shop.run()

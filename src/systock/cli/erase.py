@@ -60,7 +60,7 @@ def erase(
         if dry_run:
             _print_plan(plan, form)
             return
-        if plan["values"]:
+        if plan["values"] or (plain and plan["lines"]):
             _confirm(plan, plain)
     with show_progress() as progress:
         result = opened.erase(**asked, history=history, progress=progress)

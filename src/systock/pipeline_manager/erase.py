@@ -81,6 +81,11 @@ class Erasing:
             ],
         }  # fmt: skip
 
+    @property
+    def is_due(self) -> bool:
+        """Is there anything to do? Where lines hold no value any more, only --plain has to note that they hold none."""
+        return any(of.values for of in self._found) or (self._request.plain and bool(self._found))
+
     def write(self, progress: Progress) -> None:
         """Take the values out of bronze and note it."""
         if self._request.plain and self._key is not None:
@@ -197,7 +202,7 @@ def erase(
     with project_lock(place.state_dir, "systock erase"), closing(State(place.state_dir)) as state:
         erasing, log = Erasing(place, definitions, request), place.log()
         result = {**erasing.plan, "status": "nothing to erase", "generation": None, "target": None, "warnings": []}
-        if result["values"]:
+        if erasing.is_due:
             erasing.write(progress)
         elif not log.unfinished_erasures():
             return result
