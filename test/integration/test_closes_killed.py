@@ -19,19 +19,20 @@ KEEP = """
 import os, signal, sys
 from datetime import date
 from systock import Project
-from systock.etl_pipeline.bronze_layer import stage_commit
+from systock.etl_pipeline.bronze_layer import moving_parts, stage_commit
 from systock.pipeline_manager.build import Silent
 from systock.pipeline_manager.take_snapshot import Moment, days_kept, point_in_time, take_closes
 
 def dies(name, left):
-    step = getattr(stage_commit, name)
+    module = moving_parts if name == "move" else stage_commit
+    step = getattr(module, name)
     def dying(*arguments):
         nonlocal left
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(*arguments)
-    setattr(stage_commit, name, dying)
+    setattr(module, name, dying)
 
 stage_commit.MAX_STAGED_COMMITS = 2
 if len(sys.argv) > 2:
