@@ -13,6 +13,7 @@ from typing import Any
 from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, value_at
 from systock.extract.json_rows import DECODER, compact
+from systock.extract.redact import LONGEST
 
 #: What to do where only time helps.
 LATER = "Run again later; if it stays, ask those who run the API."
@@ -86,7 +87,7 @@ def excerpt(headers: dict[str, str], data: bytes) -> str:
 
 
 def said(body: Any) -> str:
-    """What the body of a failure says, behind a colon."""
+    """What the body of a failure says, behind a colon; its secrets are still in it, so the message is cut later."""
     for path in ("error_description", "error.message", "message", "detail", "errors.0.message", "error", "errors"):
         found = value_at(body, path)
         if found is not NOTHING and found:
@@ -94,7 +95,7 @@ def said(body: Any) -> str:
     else:
         found = body
     text = "" if found is None else " ".join((found if isinstance(found, str) else compact(found)).split())
-    return f": {text[:200]}" if text else ""
+    return f": {text[:LONGEST]}" if text else ""
 
 
 def wait_for_calls(headers: Mapping[str, str], bucket_header: str) -> float:

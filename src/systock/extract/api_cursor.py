@@ -20,6 +20,7 @@ from systock.extract.json_rows import outline, value_text
 _DEFAULT_WINDOW = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PRUNE_AT = 100_000
 
 #: A cursor as it is compared: an instant in microseconds since 1970, or a number as it is.
@@ -104,7 +105,8 @@ class Since:
                 return False
             if self._until is not None and value > self._until:
                 return False
-            if self._latest is None or value > self._latest:
+            # What is dated in the future says nothing of what is still to come before it.
+            if (self._latest is None or value > self._latest) and not (self._is_instant() and value > self._began):
                 self._latest = value
             if self._floor is not None and value < self._floor:
                 return True
@@ -138,7 +140,7 @@ class Since:
         if self._latest is None:
             return self.asks_from
         # What changes while it is read may have been read before: the cursor never passes the beginning of the
-        # extraction, by the clock that stamps the records. Nor does it jump to an instant in the future.
+        # extraction, by the clock that stamps the records.
         reached = min(self._latest, self._began - self.behind) if self._is_instant() else self._latest
         begins: str | None = self._written(reached - self._window())
         assert begins is not None
@@ -214,12 +216,12 @@ class Since:
             return format(value, "f")
         if form in ("epoch", "epoch_ms"):
             return str(int(value) // (1_000_000 if form == "epoch" else 1_000))
-        instant = _EPOCH + timedelta(microseconds=int(value))
+        instant = _EPOCH + timedelta(microseconds=max(int(value), _EARLIEST))
         if form != "auto":
             return instant.strftime(form)
         if self._style == "date":
             return instant.date().isoformat()
-        text = instant.strftime("%Y-%m-%dT%H:%M:%S")
+        text = instant.replace(tzinfo=None, microsecond=0).isoformat()
         digits = self._style.count("f")
         fraction = f".{instant.microsecond:06d}"[: digits + 1] if digits else ""
         return f"{text}{fraction}{'Z' if 'Z' in self._style else ''}"

@@ -16,6 +16,7 @@ from systock.extract.api_outer import with_outer
 from systock.extract.api_pages import Place, paging
 from systock.extract.api_records import records_of
 from systock.extract.json_rows import compact
+from systock.extract.redact import LONGEST
 
 #: Statuses of a parent's endpoint: the parent is gone, and what it held with it.
 GONE = frozenset({404, 410})
@@ -114,7 +115,9 @@ class Endpoint:
         path = self._table.errors or ("errors" if self._table.query else "")
         found = value_at(answer.body, path) if path else None
         if found not in (NOTHING, None, [], {}, "", False):
-            raise SourceError(f"the API answers with errors: {compact(found)[:300]}", todo="Correct query or params.")
+            raise SourceError(
+                f"the API answers with errors: {compact(found)[:LONGEST]}", todo="Correct query or params."
+            )
 
     def _call(self, place: Place) -> Call:
         table = self._table

@@ -15,7 +15,6 @@ from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -145,6 +144,13 @@ def _dlt() -> ModuleType:
     return dlt
 
 
+def typed_json() -> Any:
+    """How dlt writes what resources remember. Its modules name each other: two threads must not load them at once."""
+    with _LOADING:
+        _dlt()
+        return import_module("dlt.common.json").json
+
+
 def _send(session: Any, request: Any, **options: Any) -> Any:
     """A call of dlt's own HTTP client, whose answer keeps its numbers as they are written: 1.10 is not 1.1."""
     response = session._systock(request, **options)
@@ -212,9 +218,9 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
     except SourceError as error:
         error.where = error.where or f"{settings.source}, {part}"
         error.state = error.state or STATE
-        _without_secrets(error, settings)
+        redact(error, secrets_of(settings))
         raise
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         cause: BaseException = fault
         while type(cause).__module__.startswith("dlt.") and cause.__cause__ is not None:
             cause = cause.__cause__
@@ -227,15 +233,8 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
             todo=_todo(cause),
         )
         told.transient = _may_pass(cause)
-        _without_secrets(told, settings)
-        told.what = _short(told.what)
+        redact(told, secrets_of(settings), _SHOWN)
         raise told from None
-
-
-def _without_secrets(error: SourceError, settings: DltSource) -> None:
-    """Also as they stand in addresses."""
-    secrets = [form for text in secrets_of(settings) for form in (text, quote(text, safe=""), quote_plus(text))]
-    redact(error, sorted(set(secrets), key=lambda text: (-len(text), text)))
 
 
 def _line(cause: BaseException) -> str:

@@ -108,9 +108,7 @@ class _Extraction:
     # what is remembered
 
     def _remembered(self, text: str) -> dict[str, Any]:
-        from dlt.common.json import json
-
-        kept = json.typed_loads(text)
+        kept = dlt_source.typed_json().typed_loads(text)
         # Of another function or resource it says nothing.
         return kept["state"] if kept["of"] == self._of else {}
 
@@ -121,10 +119,8 @@ class _Extraction:
     def _cursor(self) -> str | None:
         if self._table.mode == "full" or (self._stored is None and not self._state):
             return None
-        from dlt.common.json import json
-
         try:
-            return str(json.typed_dumps({"of": self._of, "state": self._state}, sort_keys=True))
+            return str(dlt_source.typed_json().typed_dumps({"of": self._of, "state": self._state}, sort_keys=True))
         except Exception as error:
             raise SourceError(
                 f"what the resource remembers cannot be kept: {error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic import BaseModel, SecretStr
 
 from systock.errors import SystockError
 
+#: What a message holds of what a system says before its secrets are out, and shows of it then: half a secret is one, too.
+LONGEST, SHOWN = 20_000, 500
 #: Behind the user, or as a parameter.
 _PASSWORDS = (re.compile(r"^[^/]*//[^/]*?:(.*)@", re.DOTALL), re.compile(r"[?&]password=([^&]*)"))
 
@@ -40,12 +43,29 @@ def _secret_values(node: Any) -> Iterator[str]:
             yield from _secret_values(value)
 
 
-def redact(error: SystockError, secrets: Sequence[str]) -> None:
-    """Take the secrets out of an error, and off what it was raised from."""
+def redact(error: SystockError, secrets: Sequence[str], shown: int = 0) -> None:
+    """Take the secrets out of an error, however an address or JSON writes them, and off what it was raised from.
+
+    shown: to how many characters it is cut then; 0: to none.
+    """
     for name in ("what", "where", "state", "todo"):
         text = getattr(error, name)
         for secret in secrets if text else ():
-            text = text.replace(secret, "…")
+            text = _written(secret).sub("…", text)
         setattr(error, name, text)
+    if shown and len(error.what) > shown:
+        error.what = f"{error.what[:shown]} …"
     error.args = (error.what,)
     error.__cause__ = error.__context__ = None
+
+
+def _written(secret: str) -> re.Pattern[str]:
+    """A pattern of a text in which each letter may be escaped as addresses (%2B, + for a blank) and JSON do."""
+    letters = []
+    for letter in secret:
+        escaped = "".join(f"%{byte:02x}" for byte in letter.encode("utf-8", "surrogatepass"))
+        forms = {re.escape(letter), re.escape(json.dumps(letter)[1:-1]), f"(?i:{escaped})"} | (
+            {r"\+"} if letter == " " else set()
+        )
+        letters.append(f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})")
+    return re.compile("".join(letters))

@@ -307,6 +307,17 @@ def test_where_the_next_extraction_begins(value: str, settings: dict[str, Any], 
     assert Since(cursor, kept, datetime(2030, 1, 1, tzinfo=UTC)).asks_from == asks
 
 
+def test_what_is_dated_in_the_future_does_not_move_the_cursor() -> None:
+    cursor = Incremental.model_validate({"column": "at", "param": "since"})
+    since = Since(cursor, None, datetime(2030, 1, 2, tzinfo=UTC))
+    for at in ("2030-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
+        assert since.take(since.mark({"at": at}))
+    again = Since(cursor, since.text(), datetime(2030, 1, 3, tzinfo=UTC))
+    assert again.asks_from == "2029-12-31T23:50:00Z"
+    assert not again.take(again.mark({"at": "2099-01-01T00:00:00Z"}))
+    assert again.take(again.mark({"at": "2030-01-01T12:00:00Z"}))
+
+
 @pytest.mark.parametrize("kept", ['{"of": "id auto", "from": "99", "style": "number", "seen": []}', "[1]", "{}"])
 def test_a_cursor_of_something_else_says_nothing(kept: str) -> None:
     cursor = Incremental.model_validate({"column": "at", "param": "since", "start": "2024-01-01"})

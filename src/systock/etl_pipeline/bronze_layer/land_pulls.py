@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from systock.errors import SourceError
+from systock.errors import SourceError, SystockError
 from systock.etl_pipeline.bronze_layer.judged_rows import Judges, all_taken
 from systock.etl_pipeline.bronze_layer.stage_commit import Aside, Extraction, Stage
 from systock.extract.pull import Asked, Extractor, Pull, extractor
 from systock.extract.read_pull import PullReader
-from systock.extract.redact import redact, secrets_of
+from systock.extract.redact import SHOWN, redact, secrets_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,8 +128,8 @@ class _Source:
                 # What follows a gap would let the cursor jump over it.
                 if pull.table not in failed and not self._read(pull, asked):
                     failed.add(pull.table)
-        except SourceError as error:
-            self._fail(None, error)
+        except Exception as error:
+            self._fail(None, _as_source_error(error))
         self._pulls.told(self._name, "", self._rows, done=True)
         return self._answer
 
@@ -142,12 +142,13 @@ class _Source:
         try:
             aside = self._pulls.read_aside(self._watched(pull, reader))
             try:
+                self._check_key(pull, reader)
                 cursor = pull.cursor()
             except BaseException:
                 aside.part.discard()
                 raise
-        except SourceError as error:
-            self._fail(pull.table, error)
+        except Exception as error:
+            self._fail(pull.table, _as_source_error(error))
             return False
         self._rows += reader.lines
         extraction = Extraction(
@@ -166,11 +167,35 @@ class _Source:
         self._answer.read.append(Read(extraction, aside, cursor, time.perf_counter() - began))
         return True
 
+    def _check_key(self, pull: Pull, reader: PullReader) -> None:
+        """Records of which none has the key are something else, such as what an API says when it is down."""
+        key = self._settings.tables[pull.table].key
+        found = {name.casefold() for name in reader.columns}
+        lacking = [name for name in key if name.casefold() not in found]
+        if found and lacking:
+            raise SourceError(
+                f"no record has {lacking[0]!r}, which is in the key; there are: {', '.join(reader.columns)}",
+                where=pull.path,
+                todo="Correct key, or where the records are looked for, in the settings of the table.",
+            )
+
     def _watched(self, pull: Pull, reader: PullReader) -> Iterator[pa.RecordBatch]:
         for batch in self._pulls.rows(pull, reader):
             yield batch
             self._tell(pull.table, reader.lines)
 
     def _fail(self, table: str | None, error: SourceError) -> None:
-        redact(error, secrets_of(self._settings))
+        redact(error, secrets_of(self._settings), SHOWN)
         self._answer.failures.append(Failure(self._name, table, error))
+
+
+def _as_source_error(error: Exception) -> SourceError:
+    """What a source's answer brought about, so that it harms no other source; what is none of it (a full disk) is raised again."""
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, SystockError | MemoryError | _Stopped):
+        raise error
+    return SourceError(
+        f"an answer that SyStock cannot read: {type(error).__name__}: {error}",
+        todo="Look at what the source says there. Whatever it is, this message should be a better one: please report it.",
+    )
