@@ -66,7 +66,7 @@ FILES = {
     "people2.csv": "id,name,city,email\n7,Jane Roe,Köln,jane@work\n9,Eve May,Ulm,eve@home\n",
     "people3.csv": "id,name,city,email\n8,Joe High,Ulm,joe@work\n",
 }
-JANE = ["Jane", "jane@"]
+JANE = ["Jane Doe", "Jane Roe", "jane@"]
 
 
 def hashed(value: str) -> str:

@@ -38,6 +38,6 @@ def test_the_page_does_what_it_says(
             assert not expected or shown.out == expected, f"{command}\n{shown.out}"
             done.append(command.split()[0])
             if done == ["run"]:
-                assert places_of(tmp_path, ["jane@", "5551", "5552"]) == []
+                assert places_of(tmp_path, ["jane@", "0731 5551", "0228 5552"]) == []
     assert done == ["run", "query", "erase", "erase", "query", "rebuild", "erase"]
-    assert places_of(tmp_path, ["jane@", "5551", "Ulm"]) == []
+    assert places_of(tmp_path, ["jane@", "0731 5551", "'Ulm'"]) == []
