@@ -25,7 +25,7 @@ Say = Callable[[str, Any, Asked], Iterator[Pull]]
 
 
 def source(**tables: dict[str, Any]) -> DatabaseSource:
-    tables = tables or {"sales": {"mode": "append"}}
+    tables = tables or {"sales": {"mode": "append"}, "stock": {"mode": "append"}}
     return DatabaseSource.model_validate({"type": "database", "url": "mysql://u:hunter2@h/d", "tables": tables})
 
 
