@@ -22,7 +22,7 @@ from systock.errors import SourceError
 from systock.extract.batch import Mode
 from systock.extract.database import STATE, missing_driver
 from systock.extract.python_values import WrittenNumber
-from systock.extract.redact import redact, secrets_of
+from systock.extract.redact import SHOWN, redact, secrets_of
 from systock.setting_values import hint
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 _LOADING = threading.Lock()
 #: What names of the project's own modules begin with: two projects may have one of the same name.
 _OF_PROJECT = "systock_project_"
-#: The longest message of a source that is shown.
-_SHOWN = 600
 #: Faults that may pass, by the names of their classes: of requests, SQLAlchemy, the standard library.
 _PASSING = {"ConnectionError", "Timeout", "TimeoutError", "OperationalError", "InterfaceError", "ChunkedEncodingError"}
 _PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)
@@ -95,7 +93,7 @@ def hints(source: Source, settings: DltSource, name: str) -> tuple[Mode, tuple[s
             schema = source.resources[resource].compute_table_schema()
         except Exception as error:
             raise SourceError(
-                f"its hints depend on the rows: {_short(str(error))}",
+                f"its hints depend on the rows: {' '.join(str(error).split())}",
                 todo=f"Set {_left(table)} of the table in the settings.",
             ) from None
         columns: Mapping[str, Any] = schema["columns"]
@@ -218,7 +216,7 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
     except SourceError as error:
         error.where = error.where or f"{settings.source}, {part}"
         error.state = error.state or STATE
-        redact(error, secrets_of(settings))
+        redact(error, secrets_of(settings), SHOWN)
         raise
     except (Exception, SystemExit) as fault:
         cause: BaseException = fault
@@ -233,7 +231,7 @@ def _faults(settings: DltSource, part: str) -> Iterator[None]:
             todo=_todo(cause),
         )
         told.transient = _may_pass(cause)
-        redact(told, secrets_of(settings), _SHOWN)
+        redact(told, secrets_of(settings), SHOWN)
         raise told from None
 
 
@@ -262,11 +260,6 @@ def _may_pass(cause: BaseException) -> bool:
     if status is not None:
         return status in _PASSING_STATUS
     return any(kind.__name__ in _PASSING for kind in type(cause).__mro__)
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 def _left(table: DltTable) -> str:
