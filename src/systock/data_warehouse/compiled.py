@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from systock.data_warehouse.dependency_order import inputs
 from systock.data_warehouse.portable_sql import compile_sql, compile_text
-from systock.data_warehouse.refresh_cost import COSTS, also_touched, compile_costs, kernel_key
+from systock.data_warehouse.refresh_cost import COSTS, GROUPING, GROUPS, also_touched, compile_costs, kernel_key
 from systock.data_warehouse.refresh_interval import INTERVALS, compile_intervals
 from systock.data_warehouse.refresh_keys import RefreshPlan, plan_refresh
 from systock.data_warehouse.refresh_ledger import compile_ledger, rows_that_match
@@ -207,7 +207,15 @@ def plan_of(table: TableFile, tables: Mapping[str, TableFile], columns: Mapping[
         key,
         {name: columns[name] for name in reads},
         made_by,
+        {name: _never_null(tables[name]) for name in reads if name in tables},
     )
+
+
+def _never_null(table: TableFile) -> frozenset[str]:
+    """The columns of a table file that are NOT NULL; of an entity those of its key: what was deleted has no other."""
+    if table.schema == "silver":
+        return frozenset(table.primary_key)
+    return frozenset(column.name for column in table.columns if not column.nullable)
 
 
 def compile_refresh(table: TableFile, plan: RefreshPlan) -> dict[str, Any]:
@@ -217,18 +225,23 @@ def compile_refresh(table: TableFile, plan: RefreshPlan) -> dict[str, Any]:
     if table.refresh == "versions":
         return _compile_versions(table)
     if plan.whole:
-        return {"whole": plan.whole}
+        return {"whole": plan.whole} | ({"only_if": GROUPING} if table.qualified == GROUPS else {})
     if table.qualified == COSTS:
         return compile_costs(table)
     fresh = compile_sql(plan.recompute("touched", {}), zones_defined=True)
-    names = [column.name for column in table.columns]
+    names, certain = [column.name for column in table.columns], _never_null(table)
     if all(
         column in names for column in plan.key_columns.values()
     ):  # the table itself still holds the rows as they were
         matched = " AND ".join(
-            f'old."{column}" IS NOT DISTINCT FROM t."{key}"' for key, column in plan.key_columns.items()
+            f'old."{column}" {"=" if column in certain else "IS NOT DISTINCT FROM"} t."{key}"'
+            for key, column in plan.key_columns.items()
         )
-        by_key = {"whole": None, "stale": rows_that_match(table.qualified, names, matched), "fresh": fresh}
+        # Keys come in no order, so the scan can't be cut by them: only key columns are read of all rows.
+        found = rows_that_match(table.qualified, ("rowid",), matched)
+        chosen = ", ".join(f'"{name}"' for name in names)
+        stale = f"SELECT {chosen} FROM {table.qualified} WHERE rowid IN ({found})"
+        by_key = {"whole": None, "stale": stale, "fresh": fresh}
         return by_key | ({"suffix": compile_intervals(table)} if table.qualified == INTERVALS else {})
     then = {found.qualified: before(found.qualified) for found in inputs(table)}
     return {"whole": None, "stale": compile_sql(plan.recompute("touched", then), zones_defined=True), "fresh": fresh}

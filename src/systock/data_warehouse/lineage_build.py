@@ -29,6 +29,7 @@ from systock.data_warehouse.lineage_tree import (
 )  # fmt: skip
 from systock.errors import DefinitionError
 
+_NOTHING_KNOWN: Mapping[str, frozenset[str]] = {}
 _TABLE_FUNCTION_COLUMNS = {"date_spine": ["day"]}
 _SELECT_PARTS = {
     "expressions", "from_", "joins", "where", "group", "having", "windows", "distinct", "order", "limit", "offset",
@@ -36,8 +37,13 @@ _SELECT_PARTS = {
 }  # fmt: skip
 
 
-def build(select: exp.Query, schema: Mapping[str, Sequence[str]]) -> Node:
-    """The tree of a query; schema: input table → its columns. Raises NotByKey for what has no place in the tree."""
+def build(
+    select: exp.Query, schema: Mapping[str, Sequence[str]], never_null: Mapping[str, frozenset[str]] = _NOTHING_KNOWN
+) -> Node:
+    """The tree of a query; schema: input table → its columns; never_null: → those that are NOT NULL, where known.
+
+    Raises NotByKey for what has no place in the tree.
+    """
     query = select.copy()
     for node in query.walk():
         node._meta = None  # places in the text: nobody asks here, and each of the many copies would carry them
@@ -60,12 +66,12 @@ def build(select: exp.Query, schema: Mapping[str, Sequence[str]]) -> Node:
         query = qualify(query, schema=known, dialect="postgres", quote_identifiers=False, identify=False)
     except SqlglotError as error:
         raise DefinitionError(f"The query can not be resolved: {error}") from error
-    return _Builder(schema).query(query, {}, frozenset())
+    return _Builder(schema, never_null).query(query, {}, frozenset())
 
 
 class _Builder:
-    def __init__(self, schema: Mapping[str, Sequence[str]]) -> None:
-        self.schema = schema
+    def __init__(self, schema: Mapping[str, Sequence[str]], never_null: Mapping[str, frozenset[str]]) -> None:
+        self.schema, self.never_null = schema, never_null
 
     def query(self, query: exp.Expr, ctes: Mapping[str, Node], outer: frozenset[str]) -> Node:
         while isinstance(query, exp.Subquery):
@@ -184,7 +190,7 @@ class _Builder:
         name = f"{item.db}.{item.name}" if item.db else item.name
         if name not in self.schema:
             raise DefinitionError(f"The query reads {name}, whose columns are not known.")
-        return Scan(tuple(self.schema[name]), name)
+        return Scan(tuple(self.schema[name]), name, self.never_null.get(name, frozenset()))
 
     def dependents(
         self, select: exp.Select, where: list[exp.Expr], ctes: Mapping[str, Node], outer: frozenset[str]

@@ -50,9 +50,10 @@ class Node:
 
 @dataclass(eq=False)
 class Scan(Node):
-    """One reading of an input table."""
+    """One reading of an input table; never_null: its columns that are NOT NULL."""
 
     table: str
+    never_null: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)

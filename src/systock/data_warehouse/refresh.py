@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,7 +57,6 @@ class Refresh:
     changes: dict[str, Change]
     known_at: str = ""
     done: list[Refreshed] = field(default_factory=list)
-    _read_as_before: set[str] = field(default_factory=set)
 
     def table(self, table: CompiledTable, *, exists: bool) -> None:
         """Refresh one table; `exists` tells whether an earlier run has filled it."""
@@ -83,6 +83,10 @@ class Refresh:
         if "suffix" in sql:
             follows = sql["suffix"]["follows"]["posted" if values_stock(self.engine) else "standard"]
             sql = sql["suffix"] if set(moved) <= set(follows) else sql
+        if set(moved) <= set(sql.get("only_if", ())) and not any(
+            self._matters(name, sql["only_if"][name]) for name in moved
+        ):
+            return
         if sql["whole"] or any(self.changes[name].everything for name in moved):
             self.engine.expect_rows(self._count(table.qualified))
             self._make_fresh(table, table.select, since=False)
@@ -94,21 +98,28 @@ class Refresh:
         self._record(table, how, touched, written, removed, started)
         self.engine.expect_no_more()
 
+    def _matters(self, moved: str, query: str) -> bool:
+        """Can a change of an input change the table? A query over the changed rows, each of whose rows says yes."""
+        return self.changes[moved].everything or has_rows(self.engine, f"({query})")
+
     def _record(self, table: CompiledTable, how: str, touched: int, written: int, removed: int, started: float) -> None:
         self.done.append(Refreshed(table.qualified, how, touched, written, removed, time.perf_counter() - started))
 
     def _touch(self, table: CompiledTable, sql: dict[str, Any], moved: Sequence[str]) -> int:
         """Fill `stale` and `fresh`: the touched rows as they were and as they are."""
-        for name in table.reads:
-            if name not in self.changes and name not in self._read_as_before:
-                self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {before(name)} AS SELECT * FROM {name}")
-                self._read_as_before.add(name)
+        still = {before(name): name for name in table.reads if name not in self.changes}
+
+        def now(query: str) -> str:
+            """The query with inputs that did not change read as they are: over them, what was and what is are the same."""
+            return re.sub(r"\b\w+_before\b", lambda found: still.get(found[0], found[0]), query)
+
         # One after the other: together they would hold the joins of all of them in memory at once. Each in a table of its own: one
         # made of no row and then filled is what some versions of the engine lose rows from.
         for statement in sql.get("first", ()):
             self.engine.execute(statement)
         stated = sql.get("touched")
-        queries = [q for n in moved for q in (self.sql.touched(table, n) if stated is None else stated.get(n, ()))]
+        asked = [q for n in moved for q in (self.sql.touched(table, n) if stated is None else stated.get(n, ()))]
+        queries = list(dict.fromkeys(map(now, asked)))
         if not queries:
             return 0
         for number, query in enumerate(queries):
@@ -122,7 +133,7 @@ class Refresh:
         if touched:
             for statement in sql.get("then", ()):
                 self.engine.execute(statement)
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE stale AS {self._typed(table, sql['stale'])}")
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE stale AS {self._typed(table, now(sql['stale']))}")
             self.engine.expect_rows(self._count("stale"))
             self._make_fresh(table, sql["fresh"], since=True)
         return touched

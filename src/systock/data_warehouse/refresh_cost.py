@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from systock.data_warehouse.engine.base import Engine
-from systock.data_warehouse.refresh_ledger import ENTRIES, compile_reading, rows_that_match
+from systock.data_warehouse.refresh_ledger import ENTRIES, LEDGER, compile_reading, rows_that_match
 from systock.data_warehouse.table_file import TableFile
 
-COSTS, LOSSES = "gold.stock_cost", "gold.transfer_loss"
+COSTS, GROUPS, LOSSES = "gold.stock_cost", "gold.cost_group", "gold.transfer_loss"
 #: How many entries are valued at once: whole cost groups, so that memory follows the largest of them, not the ledger.
 _ENTRIES_AT_ONCE = 500_000
 _ORDER = "cost_group, occurred_at, entry_order, ledger_entry_key"
@@ -37,21 +37,27 @@ _TOO_MANY_STATES = """
         GROUP BY cost_group, {classes}
     )"""
 
-# The entries that look the given ones up, which may be later.
+# The entries that look the given ones up, which may be later. Their kind is joined like the rest: as a filter it would be tried first, on
+# every entry.
 _LOOKED_UP_BY = """
     SELECT grouped.cost_group AS k1, entry.occurred_at AS k2
-    FROM {looked_up} AS later
-    INNER JOIN gold.stock_entry AS entry
-        ON entry.source_name = later.source_name AND entry.transfer_id = later.transfer_id
-        AND entry.product_durable_key = later.product_durable_key
+    FROM gold.stock_entry AS entry
+    SEMI JOIN (SELECT *, 'transfer_in' AS looking_kind FROM {looked_up} WHERE movement_kind = 'transfer_out') AS later
+        ON entry.product_durable_key = later.product_durable_key AND entry.source_name = later.source_name
+        AND entry.transfer_id = later.transfer_id AND entry.movement_kind = later.looking_kind
     INNER JOIN gold.cost_group AS grouped ON grouped.product_durable_key = entry.product_durable_key
-    WHERE later.movement_kind = 'transfer_out' AND entry.movement_kind = 'transfer_in'
     UNION ALL
     SELECT grouped.cost_group AS k1, entry.occurred_at AS k2
-    FROM {looked_up} AS later
-    INNER JOIN gold.stock_entry AS entry ON entry.source_name = later.source_name AND entry.document_id = later.document_id
-    INNER JOIN gold.cost_group AS grouped ON grouped.product_durable_key = entry.product_durable_key
-    WHERE later.movement_kind IN ('production_in', 'production_out') AND entry.movement_kind IN ('production_in', 'production_out')"""
+    FROM gold.stock_entry AS entry
+    SEMI JOIN (
+        SELECT looked_up.*, looking_kind
+        FROM {looked_up} AS looked_up
+        CROSS JOIN (VALUES ('production_in'), ('production_out')) AS kind (looking_kind)
+        WHERE movement_kind IN ('production_in', 'production_out')
+    ) AS later
+        ON entry.source_name = later.source_name AND entry.document_id = later.document_id
+        AND entry.movement_kind = later.looking_kind
+    INNER JOIN gold.cost_group AS grouped ON grouped.product_durable_key = entry.product_durable_key"""
 
 # Per touched group its first touched instant, and that of the state to go on from.
 _FIRST_TOUCHED = f"""
@@ -117,14 +123,46 @@ def values_stock(engine: Engine) -> bool:
     return engine.rows("SELECT cost_method FROM meta.project") != [("standard",)]
 
 
+# Whether a change of an input can change which products are valued together, or in what: mostly it can not. Any row says yes.
+GROUPING = {
+    ENTRIES: """
+        SELECT 1 FROM gold_stock_entry_changed WHERE movement_kind IN ('production_in', 'production_out')
+        UNION ALL
+        SELECT 1 FROM gold_stock_entry_new AS entry ANTI JOIN gold.cost_group AS grouped USING (product_durable_key)
+        UNION ALL
+        SELECT 1 FROM (
+            SELECT product_durable_key FROM gold_stock_entry_gone
+            EXCEPT
+            SELECT product_durable_key FROM gold.stock_entry AS entry SEMI JOIN gold_stock_entry_gone AS gone USING (product_durable_key)
+        )""",
+    "gold.dim_product": """
+        SELECT 1
+        FROM gold.cost_group
+        SEMI JOIN (
+            (
+                SELECT product_durable_key, currency_code FROM gold_dim_product_gone WHERE is_latest
+                EXCEPT SELECT product_durable_key, currency_code FROM gold_dim_product_new WHERE is_latest
+            )
+            UNION ALL (
+                SELECT product_durable_key, currency_code FROM gold_dim_product_new WHERE is_latest
+                EXCEPT SELECT product_durable_key, currency_code FROM gold_dim_product_gone WHERE is_latest
+            )
+        ) AS article USING (product_durable_key)""",
+}
+
+
 def kernel_key(table: str) -> tuple[str, ...]:
     """The columns of a kernel's SELECT that tell what a change touches; none: everything."""
-    return {"gold.cost_group": (), COSTS: ("cost_group", "occurred_at")}[table]
+    return {GROUPS: (), COSTS: ("cost_group", "occurred_at")}[table]
 
 
 def compile_costs(table: TableFile) -> dict[str, Any]:
     """How the postings are refreshed: {first, gather, then: statements before, for and after the touched groups, stale, fresh}."""
     since = "t.product_durable_key = old.product_durable_key AND old.occurred_at >= t.from_at"
+    balance = ("ledger_entry_key", "balance_after_units")
+    referred = " AND ".join(
+        f"t.{name} = old.{name}" for name in ("product_durable_key", "occurred_at", "ledger_entry_key")
+    )
     return {
         "whole": None,
         "first": ["CREATE SCHEMA IF NOT EXISTS work", _STATE_TABLE],
@@ -136,15 +174,17 @@ def compile_costs(table: TableFile) -> dict[str, Any]:
             f"CREATE OR REPLACE TEMP TABLE cost_referred AS {_REFERRED_TO}",
             f"CREATE OR REPLACE TEMP TABLE cost_loss AS {rows_that_match(LOSSES, (), since, 'cost_product')}",
             "CREATE OR REPLACE TEMP VIEW cost_entry AS SELECT * FROM cost_suffix UNION ALL SELECT * FROM cost_referred",
+            f"CREATE OR REPLACE TEMP TABLE cost_balance AS {rows_that_match(LEDGER, balance, since, 'cost_product')} "
+            f"UNION ALL {rows_that_match(LEDGER, balance, referred, 'cost_referred')}",
         ],
         "stale": rows_that_match(COSTS, table.column_names, "old.cost_group = t.k1 AND old.occurred_at >= t.from_at"),
-        "fresh": compile_reading(table, {ENTRIES: "cost_entry", LOSSES: "cost_loss"}),
+        "fresh": compile_reading(table, {ENTRIES: "cost_entry", LEDGER: "cost_balance", LOSSES: "cost_loss"}),
     }  # fmt: skip
 
 
 def also_touched(moved: str, changed: str) -> list[str]:
     """Queries of what the changed rows of an input touch beside the entries they change: of a group with other products all."""
-    if moved == "gold.cost_group":
+    if moved == GROUPS:
         return [f"SELECT cost_group AS k1, {_BEGINNING} AS k2 FROM {changed}"]
     return [_LOOKED_UP_BY.format(looked_up=changed)] if moved == ENTRIES else []
 

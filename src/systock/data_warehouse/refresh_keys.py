@@ -18,6 +18,7 @@ from systock.errors import DefinitionError
 
 _NONE: Mapping[str, str] = {}
 _NO_DEFINITIONS: Mapping[str, exp.Query] = {}
+_NOTHING_KNOWN: Mapping[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def plan_refresh(
     key: Sequence[str],
     schema: Mapping[str, Sequence[str]],
     definitions: Mapping[str, exp.Query] = _NO_DEFINITIONS,
+    never_null: Mapping[str, frozenset[str]] = _NOTHING_KNOWN,
 ) -> RefreshPlan:
     """Plan the refresh of a table made by `select`.
 
@@ -95,6 +97,8 @@ def plan_refresh(
     schema: each input table, as named in the query → its columns.
     definitions: the SELECTs that make input tables, where known: from them it is seen that
         COALESCE(place.location_durable_key, dim_key(source_name, location_id)) is dim_key(source_name, location_id).
+    never_null: each input table → its columns that are NOT NULL, where known: they are compared by plain equality, of which
+        engines make filters of the scan; NULL-safe equality has them read every row.
     """
     inputs = frozenset(
         f"{table.db}.{table.name}" if table.db else table.name
@@ -102,7 +106,7 @@ def plan_refresh(
         if isinstance(table.this, exp.Identifier) and (f"{table.db}.{table.name}" if table.db else table.name) in schema
     )
     try:
-        return _plan(build(select, schema), inputs, output_columns, key, definitions)
+        return _plan(build(select, schema, never_null), inputs, output_columns, key, definitions)
     except NotByKey as error:
         return RefreshPlan(error.reason, (), inputs=inputs)
 

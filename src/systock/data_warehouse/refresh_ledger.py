@@ -84,7 +84,9 @@ def compile_reading(table: TableFile, parts: Mapping[str, str]) -> str:
 
 
 def rows_that_match(table: str, columns: Sequence[str], condition: str, touched: str = "touched") -> str:
-    """The rows of a stored table (`old`) that match a row of `touched` (`t`): only the columns of the condition are read of all rows."""
+    """The rows of a stored table (`old`) that match a row of `touched` (`t`).
+
+    The condition: equalities and instants, of which the engine makes filters of the scan, so that it reads few other columns.
+    """
     chosen = ", ".join(f'old."{name}"' for name in columns) or "old.*"
-    matched = f"SELECT old.rowid FROM {table} AS old SEMI JOIN {touched} AS t ON {condition}"
-    return f"SELECT {chosen} FROM {table} AS old WHERE old.rowid IN ({matched})"
+    return f"SELECT {chosen} FROM {table} AS old SEMI JOIN {touched} AS t ON {condition}"

@@ -56,7 +56,7 @@ class RestrictingWriter(Writer):
         }
         select = self.block(node, items, extra, reads)
         if not done:
-            self.keep_touched(select, inner, touched)
+            self.keep_touched(select, inner, touched, [source for source in node.sources if not source.nullable])
         return select
 
     def restricted_source(
@@ -75,7 +75,7 @@ class RestrictingWriter(Writer):
             placed = {key: placed_in(source.alias, expression) for key, expression in keys.items()}
             scan = exp.select(*(exp.column(name, table=source.alias) for name in dict.fromkeys(names)))
             scan = scan.from_(self.table(source.node, source.alias))
-            self.keep_touched(scan, placed, touched)
+            self.keep_touched(scan, placed, touched, [source])
             return scan.subquery(source.alias, copy=False)
         key = tuple((key, form(expression)) for key, expression in sorted(keys.items()))
         node = source.node
@@ -84,14 +84,10 @@ class RestrictingWriter(Writer):
         )
 
     @staticmethod
-    def keep_touched(select: exp.Select, keys: Keys, touched: str) -> None:
-        """Join the SELECT's rows to the touched keys, null-safe."""
+    def keep_touched(select: exp.Select, keys: Keys, touched: str, present: Sequence[Source]) -> None:
+        """Join the SELECT's rows to the touched keys, null-safe. present: the FROM items that every row has a row of."""
         matched = exp.and_(
-            *(
-                exp.NullSafeEQ(this=column(TOUCHED, key), expression=_operand(expression))
-                for key, expression in keys.items()
-            ),
-            copy=False,
+            *(_equals(column(TOUCHED, key), expression, present) for key, expression in keys.items()), copy=False
         )
         if select.args.get("from_"):
             # A join, not EXISTS: where NULL equals NULL the engine decorrelates EXISTS by grouping all rows.
@@ -162,6 +158,34 @@ def placed_in(alias: str, expression: exp.Expr) -> exp.Expr:
 def columns_in(keys: Keys) -> list[exp.Column]:
     """The columns that the key expressions read; without any they choose nothing."""
     return [read for expression in keys.values() for read in columns_of(expression)]
+
+
+def _equals(key: exp.Column, expression: exp.Expr, present: Sequence[Source]) -> exp.Expr:
+    """The touched key equals the expression, NULL equal to NULL: plain equality where the expression is never NULL."""
+    plain = expression.this if isinstance(expression, exp.Cast) else expression
+    if isinstance(plain, exp.Null):
+        return exp.Is(this=key, expression=exp.null())
+    equality = exp.EQ if _never_null(expression, present) else exp.NullSafeEQ
+    return equality(this=key, expression=_operand(expression))
+
+
+def _never_null(expression: exp.Expr, present: Sequence[Source]) -> bool:
+    if isinstance(expression, exp.Column):
+        return any(s.alias == expression.table and _holds_no_null(s.node, expression.name) for s in present)
+    return isinstance(expression, exp.Literal)
+
+
+def _holds_no_null(node: Node, name: str) -> bool:
+    """Whether a column of a node is never NULL, as far as its scans tell."""
+    if isinstance(node, Scan):
+        return name in node.never_null
+    if isinstance(node, Block):
+        present = [source for source in node.sources if not source.nullable]
+        return node.group is None and name in node.outputs and _never_null(node.outputs[name], present)
+    if isinstance(node, Union):
+        inner = zip(node.branches, node.columns.get(name, ()), strict=False)
+        return name in node.columns and all(own is not None and _holds_no_null(branch, own) for branch, own in inner)
+    return False
 
 
 def _operand(expression: exp.Expr) -> exp.Expr:

@@ -148,8 +148,12 @@ class Definitions:
         from systock.data_warehouse.compiled import plan_of
 
         if table.qualified not in self._plans:
-            self._plans[table.qualified] = plan_of(table, self._all_tables, self.columns())
+            self._plans[table.qualified] = plan_of(table, self._readable, self.columns())
         return self._plans[table.qualified]
+
+    @cached_property
+    def _readable(self) -> dict[str, TableFile]:
+        return self._all_tables | {contract.qualified: contract for contract in self.contracts.values()}
 
     @cached_property
     def _plans(self) -> dict[str, RefreshPlan]:

@@ -84,7 +84,10 @@ def merge(engine: Engine, table: VersionTable, candidates: str) -> None:
     engine.execute(f"""CREATE OR REPLACE TEMP TABLE contended AS
         SELECT {hashed} AS h FROM {candidates} AS c GROUP BY ALL HAVING count(*) > 1
         UNION
-        SELECT {hashed} FROM {candidates} AS c SEMI JOIN {table.name} AS v ON {same(identity, "c", "v")}""")
+        SELECT {hashed} FROM {candidates} AS c SEMI JOIN (
+            -- first the versions of these keys: the scan of all of them is cut by the few
+            SELECT {listed(identity, "v")} FROM {table.name} AS v SEMI JOIN {candidates} AS c ON {same(identity, "v", "c")}
+        ) AS v ON {same(identity, "c", "v")}""")
     if (
         table.valid_time
     ):  # several versions of one key in one batch: the earlier ones stay in history but are counted apart
