@@ -293,6 +293,38 @@ def test_day_after_day_from_kept_states(engine: DuckDBEngine, method: str, draw:
                 rates = [*rates[: draw.randint(0, 20)], *[9] * 30][:30]
 
 
+def test_what_is_valued_together_follows_every_change_that_matters(engine: DuckDBEngine) -> None:
+    def article(product: int, currency: str) -> str:
+        return f"({product}, {product}, 'erp', 'P{product}', 3, '{currency}', TRUE, TIMESTAMPTZ '1900-01-01 00:00:00+00', {FOREVER}, {FOREVER}, TRUE, TRUE)"
+
+    def received(number: int, product: int) -> Entry:
+        return Entry(number, product, 1, 1, "receipt", 2, 3, 0, None, 0)
+
+    engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
+    used = Entry(3, 1, 1, 2, "production_out", 1, None, 0, "T", 0)
+    made = Entry(4, 2, 1, 3, "production_in", 1, None, 0, "T", 0)
+    first = {1: received(1, 1), 2: received(2, 2)}
+    both, dollars = [article(1, "EUR"), article(2, "EUR")], [article(1, "USD"), article(2, "EUR")]
+    apart = [(1, 1, "EUR"), (2, 2, "EUR")]
+    steps: list[tuple[dict[int, Entry], list[str], list[tuple[int, int, str]]]] = [
+        (first, both, apart),
+        (first | {3: used, 4: made}, both, [(1, 1, "EUR"), (2, 1, "EUR")]),
+        (first | {4: made}, both, apart),
+        (first, both, apart),
+        (first | {5: received(5, 2)}, both, apart),
+        (first, dollars, [(1, 1, "USD"), (2, 2, "EUR")]),
+        (first | {6: received(6, 3)}, dollars, [(1, 1, "USD"), (2, 2, "EUR"), (3, 3, "EUR")]),
+        ({2: received(2, 2)}, dollars, [(2, 2, "EUR")]),
+    ]
+    for number, (state, products, expected) in enumerate(steps):
+        stage(engine, state, products, [8] * 6, [], True)
+        done = follow(engine, exists=number > 0).done
+        found = engine.rows("SELECT product_durable_key, cost_group, currency_code FROM gold.cost_group ORDER BY 1")
+        assert found == expected, number
+        if number == 4:  # one more receipt
+            assert not [table for table in done if table.table == "gold.cost_group"]
+
+
 def test_intervals_are_made_again_from_the_first_touched_day_on(engine: DuckDBEngine) -> None:
     engine.execute("UPDATE meta.project SET cost_method = 'moving_average'")
     daily = {n: Entry(n, 1, 1, 4 * n, "receipt", 2, 3, 0, None, 0) for n in range(1, 26)}

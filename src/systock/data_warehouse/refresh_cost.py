@@ -8,12 +8,15 @@ thrown away from the first touched instant on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.refresh_ledger import ENTRIES, LEDGER, compile_reading, rows_that_match
 from systock.data_warehouse.table_file import TableFile
+
+if TYPE_CHECKING:
+    from systock.data_warehouse.cost_workers import Part
 
 COSTS, GROUPS, LOSSES = "gold.stock_cost", "gold.cost_group", "gold.transfer_loss"
 #: How many entries are valued at once: whole cost groups, so that memory follows the largest of them, not the ledger.
@@ -225,8 +228,8 @@ def _postings(engine: Engine, select: str, into: str, since: bool) -> None:
 
     from systock.data_warehouse.cost_chunk import Before
     from systock.data_warehouse.cost_columns import INPUT_COLUMNS, OUTPUT_COLUMNS
-    from systock.data_warehouse.cost_state import AGES, State
-    from systock.data_warehouse.stock_cost import cost_postings
+    from systock.data_warehouse.cost_state import AGES
+    from systock.data_warehouse.cost_workers import value_all
 
     [(method,)] = engine.rows("SELECT cost_method FROM meta.project")
     made, read = ", ".join(OUTPUT_COLUMNS), ", ".join(INPUT_COLUMNS)
@@ -237,7 +240,8 @@ def _postings(engine: Engine, select: str, into: str, since: bool) -> None:
         engine.execute(_STATE_TABLE)
         engine.execute("DELETE FROM work.cost_state")
         entries = f"SELECT *, FALSE AS is_before FROM ({select})"
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_input AS {entries} ORDER BY {_ORDER}")
+    # By group alone: each part is read apart, and ordered then.
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_input AS {entries} ORDER BY cost_group")
     engine.execute(f"CREATE OR REPLACE TEMP TABLE cost_posting AS SELECT {made} FROM {COSTS} LIMIT 0")
     if since:
         chosen = ", ".join(f"entry.{name}" for name in INPUT_COLUMNS)
@@ -249,15 +253,20 @@ def _postings(engine: Engine, select: str, into: str, since: bool) -> None:
         SELECT MIN(cost_group), MAX(cost_group) FROM (
             SELECT cost_group, SUM(COUNT(*)) OVER (ORDER BY cost_group) // {_ENTRIES_AT_ONCE} AS part FROM cost_input GROUP BY cost_group
         ) GROUP BY part ORDER BY part""")
-    for first, last in spans:
-        of_span = f"cost_group BETWEEN {first} AND {last}"
-        given = engine.arrow(f"SELECT {read} FROM cost_input WHERE {of_span} AND NOT is_before ORDER BY {_ORDER}")
-        before, states = None, list[State]()
-        if since:
-            found = engine.rows(f"""
-                SELECT cost_group, content FROM work.cost_state INNER JOIN touched ON k1 = cost_group AND valid_at = from_at WHERE {of_span}""")
-            before = Before(dict(found), engine.arrow(f"SELECT * FROM cost_before WHERE {of_span}"))
-        posted = pa.Table.from_batches(cost_postings(given.to_batches(), method, before, states.append))
+
+    def parts() -> Iterator[Part]:
+        for first, last in spans:
+            of_span = f"cost_group BETWEEN {first} AND {last}"
+            given = engine.arrow(f"SELECT {read} FROM cost_input WHERE {of_span} AND NOT is_before ORDER BY {_ORDER}")
+            before = None
+            if since:
+                found = engine.rows(f"""
+                    SELECT cost_group, content FROM work.cost_state INNER JOIN touched ON k1 = cost_group AND valid_at = from_at WHERE {of_span}""")
+                before = Before(dict(found), engine.arrow(f"SELECT * FROM cost_before WHERE {of_span}"))
+            yield given, method, before
+
+    [(threads,)] = engine.rows("SELECT current_setting('threads')")
+    for posted, states in value_all(parts(), min(threads, len(spans))):
         engine.insert("cost_posting", posted)
         groups, instants, contents = zip(*states, strict=True)
         instant = pa.array(instants, pa.timestamp("us", "UTC"))

@@ -616,7 +616,7 @@ def test_older_goods_that_arrive_later_leave_first() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_however_it_is_cut_into_batches(method: CostMethod, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("systock.data_warehouse.stock_cost._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("systock.data_warehouse.stock_cost.ROWS_AT_ONCE", 3)
     rows = balanced(
         [
             Entry(hour, "receipt", 1, hour, product=f"P{group}", group=group)
@@ -639,7 +639,7 @@ def test_no_entries_no_postings() -> None:
 @pytest.mark.parametrize("rows_at_once", [1, 100])
 @pytest.mark.parametrize("order", [[1, 0, 2], [0, 2, 1], [2, 0, 1]])
 def test_entries_out_of_order_are_refused(order: list[int], rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("systock.data_warehouse.stock_cost._ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("systock.data_warehouse.stock_cost.ROWS_AT_ONCE", rows_at_once)
     rows = balanced([Entry(1, "sale", -1), Entry(2, "sale", -1), Entry(1, "sale", -1, group=2)])
     with pytest.raises(IntegrityError, match="not in the order"):
         list(cost_postings([batch([rows[place]]) for place in order], "fifo"))
