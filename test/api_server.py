@@ -258,6 +258,8 @@ def extract(
                         else:
                             delivered.rows += lines
                     delivered.cursor = pull.cursor()
+                    if pull.table in found.tables:  # in two goes
+                        delivered.rows = found.tables[pull.table].rows + delivered.rows
                     found.tables[pull.table] = delivered
                 except SourceError as error:
                     found.failed[pull.table] = error

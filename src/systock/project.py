@@ -194,6 +194,7 @@ class Project:
                 volume = newest_volume(self.settings, batches)
                 tables.append({
                     "source": source, "table": table, "batches": len(batches), "lines": sum(b.lines for b in batches if b.repeat_of is None),
+                    "malformed_lines": sum(b.malformed for b in batches if b.repeat_of is None),
                     "latest_file": batches[-1].path if batches else None, "known_at": batches[-1].known_at.isoformat() if batches else None,
                     "latest_lines": volume.batch.lines if volume else None,
                     "expected_lines": "{:,} to {:,}".format(*volume.expected) + " (learned)" * volume.is_learned if volume and volume.expected else None,

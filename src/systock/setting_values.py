@@ -16,6 +16,7 @@ RESERVED_COLUMNS = frozenset(
 DATABASES = ("postgresql", "postgres", "mysql", "mariadb", "sqlite")
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_TABLE_PART = re.compile(r'(?:^|(?<=\.))(?:"(?:[^"]|"")*"(?=\.|$)|[^.]*)')
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")
 _DIRECTIVES = "YmdjHMSfz"
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(second|minute|hour|day|week)s?")
@@ -275,10 +276,21 @@ def database_url(value: SecretStr) -> SecretStr:
 
 
 def database_table(value: str) -> str:
-    """A table or view, after its schema if it is not found without."""
-    if not value.strip() or any(ord(letter) < 32 for letter in value):
-        raise ValueError(f"{value!r} is not a table: name one as 'sales' or 'schema.sales'")
+    """A table or view, after its schema if it is not found without; a name with a dot in it stands in double quotes."""
+    if not value.strip() or any(ord(letter) < 32 for letter in value) or not all(table_parts(value)):
+        raise ValueError(
+            f"{value!r} is not a table: name one as 'sales' or 'schema.sales'; a name with a dot in it as '\"2024.sales\"'"
+        )
     return value
+
+
+def table_parts(value: str) -> tuple[str, ...]:
+    """The names that a table's name is made of, the schema's first; one that cannot be read is ''."""
+    parts = []
+    for part in _TABLE_PART.findall(value):
+        quoted = len(part) > 1 and part[0] == part[-1] == '"'
+        parts.append(part[1:-1].replace('""', '"') if quoted else "" if part.startswith('"') else part)
+    return tuple(parts)
 
 
 def window(value: object) -> timedelta | int | None:

@@ -136,6 +136,7 @@ class DatabaseTable(TableSettings):
     cursor: columns that rise with each new or changed row; without them all rows are read at each run.
     late_window: rows whose cursor lies this far behind the last one are read again: they may have been committed late.
     deletes: "keys" compares the keys at each run, so that a row that is gone is gone here too.
+    optional: not every system of this kind has the table; one that lacks it has no rows.
     """
 
     table: Annotated[str, AfterValidator(values.database_table)] | None = None
@@ -143,6 +144,7 @@ class DatabaseTable(TableSettings):
     cursor: Annotated[ColumnNames, BeforeValidator(values.one_or_several)] = ()
     late_window: Annotated[timedelta | int | None, BeforeValidator(values.window)] = None
     deletes: Literal["no", "keys"] = "no"
+    optional: StrictBool = False
 
     @property
     def tells_deletes(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from api_server import Reply, Request, Server, serve
 from systock import Project
+from systock.cli.summary import summary_text
 from systock.pipeline_manager.run_pipeline import SourcesFailed
 
 SETTINGS = """
@@ -165,9 +166,12 @@ def test_one_endpoint_that_fails_harms_nothing_and_the_next_run_goes_on(project:
 
 def test_what_is_no_record_is_set_aside(project: Project, shop: Shop) -> None:
     shop.products[1] = "B"
-    project.run()
+    said = summary_text(project.run(), project)
     (found,) = project.quarantine()
     assert "not an object" in json.dumps(found, default=str)
+    # It is told as well where no mapping sets it aside.
+    assert "shop, products: 3 lines; 1 line could not be read" in said
+    assert [table["malformed_lines"] for table in project.status()["tables"]] == [1, 0, 0, 0]
     # An extract that is not complete closes nothing.
     shop.products = [*shop.products[:1], 5]
     project.run()

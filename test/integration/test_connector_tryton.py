@@ -135,6 +135,35 @@ INSERT INTO stock_period_cache VALUES (1, 1, 4, 1, 65.0), (2, 1, 5, 1, 21.0), (3
 """
 
 
+#: The module for kits: a breakfast is half a dozen of eggs and 250 g of rice, its small variant two eggs.
+KITS = """
+CREATE TABLE product_component (id, parent_template, parent_product, product, quantity, unit, fixed);
+INSERT INTO product_template VALUES (4, 'Breakfast', 'kit', 1, 0, 1, '2025-03-01 08:00:00', NULL);
+INSERT INTO product_product VALUES (4, 4, 'BF', 1, '2025-03-01 08:00:00', NULL), (5, 4, 'BF-S', 1, '2025-03-01 08:00:00', NULL);
+INSERT INTO product_component VALUES (1, 4, NULL, 1, 0.5, 2, 0), (2, 4, NULL, 2, 0.25, 3, 0), (3, 4, 5, 1, 2.0, 1, 0);
+CREATE TABLE sale_line_component (id, line, product, quantity, unit, create_date, write_date);
+INSERT INTO sale_sale VALUES (7, 'S7', 'processing', '2025-03-07', 2, 2, 1, NULL, '2025-03-07 08:00:00', NULL),
+    (8, 'S8', 'quotation', '2025-03-07', 2, 2, 1, NULL, '2025-03-07 08:00:00', NULL);
+INSERT INTO sale_line VALUES (10, 7, 'line', 4, 2.0, NULL, 1, X'352E3030', '2025-03-07 08:00:00', NULL),
+    (11, 8, 'line', 4, 9.0, NULL, 1, X'352E3030', '2025-03-07 08:00:00', NULL);
+-- Two breakfasts: the dozen of eggs has left, the rice is set aside.
+INSERT INTO sale_line_component VALUES (1, 10, 1, 1.0, 2, '2025-03-07 08:00:00', NULL), (2, 10, 2, 0.5, 3, '2025-03-07 08:00:00', NULL),
+    (3, 11, 1, 4.5, 2, '2025-03-07 08:00:00', NULL);
+CREATE TABLE purchase_line_component (id, line, product, quantity, unit, price_ratio, create_date, write_date);
+INSERT INTO purchase_purchase VALUES (3, 'P3', 'processing', '2025-03-06', '2025-03-08', 1, 2, 1, '2025-03-06 08:00:00', NULL);
+INSERT INTO purchase_line VALUES (3, 3, 'line', 4, 10.0, 1, X'342E3030', '2025-03-06 08:00:00', NULL);
+-- Ten breakfasts at 4.00, of which the eggs came in: 5 dozen at 2.00 and 2.5 kg at 12.00.
+INSERT INTO purchase_line_component VALUES (1, 3, 1, 5.0, 2, X'302E35', '2025-03-06 08:00:00', NULL),
+    (2, 3, 2, 2.5, 3, X'33', '2025-03-06 08:00:00', NULL);
+INSERT INTO stock_move VALUES
+    (14, 'done', 1, 12.0, 1, 12.0, 4, 3, '2025-03-07', 'stock.move,15', NULL, NULL, NULL, '2025-03-07 08:00:00', NULL),
+    (15, 'done', 1, 1.0, 2, 12.0, 3, 8, '2025-03-07', 'sale.line.component,1', NULL, X'36', 1, '2025-03-07 08:00:00', NULL),
+    (16, 'assigned', 2, 500.0, 4, 500.0, 4, 3, NULL, 'stock.move,17', NULL, NULL, NULL, '2025-03-07 08:00:00', NULL),
+    (17, 'draft', 2, 0.5, 3, 500.0, 3, 8, NULL, 'sale.line.component,2', NULL, X'34', 1, '2025-03-07 08:00:00', NULL),
+    (18, 'done', 1, 5.0, 2, 60.0, 7, 3, '2025-03-08', 'purchase.line.component,1', NULL, X'322E3030', 1, '2025-03-08 08:00:00', NULL);
+"""
+
+
 def test_moves_sales_and_levels(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "tryton.sqlite")) as database:
         database.executescript(SHAPE)
@@ -173,6 +202,40 @@ def test_moves_sales_and_levels(tmp_path: Path) -> None:
         ("1", "EGG", "Unit", "Food", amount("0.45"), True, "active"), ("2", "RICE", "Gram", None, amount("0.003"), True, "active"),
         ("3", None, "Unit", None, None, False, "inactive"),
     ]  # fmt: skip
+    # The module for kits is added to a Tryton that was read before without it.
+    with closing(sqlite3.connect(tmp_path / "tryton.sqlite")) as database:
+        database.executescript(KITS)
+    kits_are_read(project)
+
+
+def kits_are_read(project: Path) -> None:
+    assert Project(project).run().status == "published"
+    assert ask(project, "SELECT COUNT(*) FROM silver.quarantine") == [(0,)]
+    made_of = "SELECT product_id, component_product_id, quantity_units, is_kit FROM gold.product_component ORDER BY ALL"
+    assert ask(project, made_of) == [
+        ("4", "1", Decimal("6.000000"), True), ("4", "2", Decimal("250.000000"), True), ("5", "1", Decimal("2.000000"), True)
+    ]  # fmt: skip
+    # What is sold is the kit, what leaves and is set aside are its components.
+    assert [row[:6] for row in ask(project, SALES) if row[0] in ("S7", "S8")] == [
+        ("S7", "4", "sale", "2", *units(2), amount("10"))
+    ]
+    assert [row for row in ask(project, ORDERS) if row[0] == "S7"] == [
+        units("S7", "1", 12, 0, 12, 0), units("S7", "2", 500, 500, 0, 0)
+    ]  # fmt: skip
+    assert ask(project, STOCK) == [
+        units("1", "2", "hold", 81), units("1", "2", "sellable", 50), units("1", "6", "sellable", 8), units("2", "2", "sellable", 4535.924)
+    ]  # fmt: skip
+    # Of eggs 50 - 5 are available, enough for 7 breakfasts (6 each); of rice 4,535.924 - 500, enough for 16. In the truck there is no rice.
+    available = """SELECT product_id, location_id, available_units FROM serve.stock_as_of(DATE '2025-03-31', TIMESTAMPTZ '9999-01-01')
+        WHERE available_units IS NOT NULL ORDER BY ALL"""
+    assert ask(project, available) == [
+        units("1", "2", 45), units("1", "6", 8), units("2", "2", 4035.924), units("4", "2", 7), units("5", "2", 22), units("5", "6", 4)
+    ]  # fmt: skip
+    bought = """SELECT purchase_order_id, product_id, ordered_units, received_units, ordered_amount FROM gold.fact_purchase_order_line
+        ORDER BY ALL"""
+    assert ask(project, bought) == [
+        (*units("P1", "1", 180, 120), amount("45")), (*units("P3", "1", 60, 60), amount("10")), (*units("P3", "2", 2500, 0), amount("30"))
+    ]  # fmt: skip
 
 
 @pytest.mark.long
@@ -195,7 +258,7 @@ def test_what_is_deleted_or_changed(tmp_path: Path) -> None:
 
 # --- The real one ----------------------------------------------------------------------------------------------------
 
-PACKAGES = ["trytond==8.2.*", "trytond_stock==8.2.*", "trytond_sale==8.2.*", "trytond_purchase==8.2.*", "proteus==8.2.*", "psycopg[binary,pool]"]  # fmt: skip
+PACKAGES = ["trytond==8.2.*", "trytond_stock==8.2.*", "trytond_sale==8.2.*", "trytond_purchase==8.2.*", "trytond_product_kit==8.2.*", "proteus==8.2.*", "psycopg[binary,pool]"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +287,10 @@ class Shop:
             "trytond-admin", "-c", str(self._settings), "-d", name, "-u", "sale", "purchase", "stock",
             "--activate-dependencies", "--email", "admin@example.com", TRYTONPASSFILE=str(password),
         )  # fmt: skip
+
+    def add(self, module: str) -> None:
+        """Activate one more module."""
+        self._run("trytond-admin", "-c", str(self._settings), "-d", self._name, "-u", module)
 
     def _run(self, *command: str, **environment: str) -> str:
         done = subprocess.run(
@@ -315,3 +382,27 @@ def test_a_real_tryton(tryton_shop: Shop, tmp_path: Path) -> None:
         "SELECT purchase_order_id, ordered_units, received_units, on_order_units FROM gold.fact_purchase_order_line"
     )
     assert ask(project, bought) == [units(further["bought"], 10, 6, 4)]
+
+    # Kits come to the shop: two hampers of three tea and 250 g of rice are sent, one is set aside, one is a quotation.
+    tryton_shop.add("product_kit")
+    kits = tryton_shop.step("kits")
+    hamper = str(kits["hamper"])
+    assert Project(project).run().status == "published"
+    assert ask(project, "SELECT COUNT(*) FROM silver.quarantine") == [(0,)]
+    made_of = "SELECT product_id, component_product_id, quantity_units, is_kit FROM gold.product_component"
+    assert sorted(ask(project, made_of)) == sorted(
+        [(hamper, tea, Decimal("3.000000"), True), (hamper, rice, Decimal("0.250000"), True)]
+    )
+    # As in Tryton's own reports: of a kit that is invoiced by hand nothing is sold before that.
+    assert {actual for name, _, actual in kits["report"] if name != "quotation"} == {0}
+    assert not [row for row in ask(project, SALES) if row[1] == hamper]
+    assert sorted(row for row in ask(project, ORDERS) if row[0] in kits["numbers"].values()) == sorted(
+        units(*row) for row in [
+            (kits["numbers"]["sent"], tea, 6, 0, 6, 0), (kits["numbers"]["sent"], rice, 0.5, 0, 0.5, 0),
+            (kits["numbers"]["assigned"], tea, 3, 3, 0, 0), (kits["numbers"]["assigned"], rice, 0.25, 0.25, 0, 0),
+        ]
+    )  # fmt: skip
+    # In storage 65 - 6 of tea, of which 4 + 3 are set aside; 49.5 - 0.5 of rice, of which 0.25: enough for 17 and for 195 hampers.
+    available = f"""SELECT product_id, available_units FROM serve.stock_as_of(DATE '2099-01-01', TIMESTAMPTZ '9999-01-01')
+        WHERE location_id = '{main}' AND product_id IN ('{tea}', '{rice}', '{hamper}')"""
+    assert sorted(ask(project, available)) == sorted([units(tea, 52), units(rice, 48.75), units(hamper, 17)])

@@ -59,7 +59,7 @@ def order(id: int, state: str, lines: list[dict[str, Any]], **more: Any) -> dict
         "id": str(id), "code": f"AAA{id}", "type": "Regular", "state": state, "channels": [{"code": "__default_channel__"}],
         "customer": {"id": "7"}, "currencyCode": "USD", "orderPlacedAt": f"2025-03-0{id}T10:00:00.123Z",
         "updatedAt": f"2025-03-1{id}T10:00:00.000Z", "lines": lines, "payments": [], "fulfillments": [],
-        "history": {"items": []}, **more,
+        "history": {"items": []}, "modifications": [], **more,
     }  # fmt: skip
 
 
@@ -106,6 +106,19 @@ PLACED = [
         payments=[payment("5", 1800, refund("8", 600, ("51", 1), state="Failed"), refund("9", 1800))],
         fulfillments=[fulfilment("5", "Shipped", ("51", 3))],
         history={"items": [cancelled("75", (51, 1)), cancelled("76", (51, 2))]},
+    ),
+    # Modified three days later: two of five are taken off and paid back, two of another article come, and three more of the last one, of which
+    # Vendure keeps 3 - 2 = 1.
+    order(
+        6, "PaymentSettled",
+        [
+            line("61", "1", 3, 5, unit=1000, taxed=1200), line("62", "2", 2, 0, unit=500, taxed=600),
+            line("63", "2", 5, 2, unit=500, taxed=600),
+        ],
+        payments=[payment("6", 9000, refund("10", 2400, ("61", 2)))],
+        modifications=[{"id": "21", "createdAt": "2025-03-09T09:00:00.000Z", "lines": [
+            {"order_line_id": id, "quantity": quantity} for id, quantity in (("61", -2), ("62", 2), ("63", 1))
+        ]}],
     ),
 ]  # fmt: skip
 
@@ -231,9 +244,23 @@ def test_orders_refunds_and_levels(vendure: str, tmp_path: Path, monkeypatch: py
         ("AAA1", "11", "sale", "eu", 3, *amounts("24.98", "0", "24.98", "4.99")),
         ("AAA3", "31", "sale", "online", 5, *amounts("50", "5", "45", "9")),
         ("AAA5", "51", "sale", "online", 3, *amounts("15", "0", "15", "3")),
+        ("AAA6", "61", "sale", "online", 5, *amounts("50", "0", "50", "10")),
+        ("AAA6", "62", "sale", "online", 2, *amounts("10", "0", "10", "2")),
+        ("AAA6", "63", "sale", "online", 2, *amounts("10", "0", "10", "2")),
+        ("AAA6", "63/21", "sale", "online", 3, *amounts("15", "0", "15", "3")),
         ("cancellation/75", "51", "return", "online", -1, *amounts("-5", "0", "-5", "-1")),
         ("cancellation/76", "51", "return", "online", -2, *amounts("-10", "0", "-10", "-2")),
+        ("refund/10", "61", "return", "online", -2, *amounts("-20", "0", "-20", "-4")),
         ("refund/5", "11", "return", "eu", -1, *amounts("-8.33", "0", "-8.33", "-1.66")),
+    ]
+    days = (
+        "SELECT line_no, CAST(business_date AS text) FROM gold.fact_sale_line WHERE sale_id = 'AAA6' ORDER BY line_no"
+    )
+    assert ask(project, days) == [
+        ("61", "2025-03-06"),
+        ("62", "2025-03-09"),
+        ("63", "2025-03-06"),
+        ("63/21", "2025-03-09"),
     ]
     assert ask(project, "SELECT sale_id, line_no FROM gold.fact_sale_line WHERE NOT is_counted ORDER BY sale_id") == [
         ("AAA4", "41"), ("cancellation/74", "41")
@@ -242,14 +269,15 @@ def test_orders_refunds_and_levels(vendure: str, tmp_path: Path, monkeypatch: py
     assert ask(project, back) == [("AAA1", "11")]
     # line, place, ordered, reserved, shipped, cancelled: what came back was shipped. The second article is at two places.
     assert ask(project, ORDERS) == [
-        ("11", "1", 3, 0, 3, 0), ("31", "1", 5, 5, 0, 0), ("41", "1", 2, 0, 0, 2), ("51", "online", 3, 0, 3, 0)
+        ("11", "1", 3, 0, 3, 0), ("31", "1", 5, 5, 0, 0), ("41", "1", 2, 0, 0, 2), ("51", "online", 3, 0, 3, 0),
+        ("61", "1", 5, 3, 0, 2), ("62", "online", 2, 2, 0, 0), ("63", "online", 5, 5, 0, 0),
     ]  # fmt: skip
     assert ask(project, STOCK) == [("1", "1", 92), ("1", "2", 0), ("2", "1", 9), ("2", "2", 4)]
     # Where movements and level disagree, it is said.
     assert ask(project, COUNTS) == [("1", "1", 98, 92, -6), ("1", "2", None, 0, None), ("2", "1", 9, 9, 0), ("2", "2", None, 4, None)]  # fmt: skip
     assert ask(project, "SELECT sale_id, tender_no, amount FROM gold.fact_tender ORDER BY tender_no") == [
         ("AAA1", "payment/1", *amounts("20")), ("AAA1", "payment/2", *amounts("9.97")), ("AAA5", "payment/5", *amounts("18")),
-        ("refund/5", "refund/5", *amounts("-8")), ("refund/5", "refund/6", *amounts("-1.99")), ("AAA5", "refund/9", *amounts("-18")),
+        ("AAA6", "payment/6", *amounts("90")), ("refund/10", "refund/10", *amounts("-24")), ("refund/5", "refund/5", *amounts("-8")), ("refund/5", "refund/6", *amounts("-1.99")), ("AAA5", "refund/9", *amounts("-18")),
     ]  # fmt: skip
 
 
@@ -359,6 +387,26 @@ def test_a_real_vendure(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         FROM gold.fact_stock_count JOIN serve.product_current USING (product_durable_key)
         WHERE sku = 'POT' AND location_id = '1' ORDER BY counted_at DESC LIMIT 1"""
     assert ask(project, counted) == [(23, 25, 2)]
+    # An order is modified: two of five pots are taken off and paid back; of another, which had two, three more and a gift come.
+    lessened, raised = shop.paid({"POT": 5}), shop.paid({"POT": 2})
+    shop.modify(lessened, {"POT": 3}, {})
+    shop.modify(raised, {}, {"POT": 3, "GIFT": 1})
+    assert Project(project).run().status == "published"
+    assert ask(project, "SELECT COUNT(*) FROM silver.quarantine") == [(0,)]
+    code |= {order: shop.look(order)["code"] for order in (lessened, raised)}
+    modified = """SELECT sku, sale_kind, CAST(quantity_units AS integer), net_amount FROM gold.fact_sale_line
+        JOIN serve.product_current USING (product_durable_key)
+        WHERE is_counted AND '{}' IN (sale_id, original_sale_id) ORDER BY sku, quantity_units"""
+    assert ask(project, modified.format(code[lessened])) == [
+        ("POT", "return", -2, *amounts("-50")),
+        ("POT", "sale", 5, *amounts("125")),
+    ]
+    assert ask(project, modified.format(code[raised])) == [
+        ("GIFT", "sale", 1, *amounts("5")),
+        ("POT", "sale", 2, *amounts("50")),
+        ("POT", "sale", 3, *amounts("75")),
+    ]
+    assert dict(ask(project, open_units))["POT"] == 1 + 3 + 5
     # Prices with the tax in them: 3 x 7.99 = 23.97, less 10 % that are 2.40 by whole cents: 21.57, of which 3.59 or 3.60 are tax.
     shop.prices_include_tax()
     taxed = shop.paid({"CUP": 3}, coupon="TEN")

@@ -528,6 +528,26 @@ def test_a_wrong_database_is_said(shop: Shop) -> None:
         assert "Correct the database's name" in shop.failure(sales=FULL)
 
 
+def test_a_table_that_not_every_system_has(shop: Shop) -> None:
+    optional = {**FULL, "optional": True}
+    assert shop.rows(sales=optional) == []
+    create(shop)
+    shop.sales((1, "2024-05-01 10:00:00", "1.50"))
+    assert [row[0] for row in shop.rows(sales=optional)] == ["1"]
+    # What is wrong with it otherwise is said; so is a table that every system has.
+    assert "nosuch" in shop.failure(sales={**optional, "query": "SELECT nosuch FROM sales"})
+    said = shop.failure(sales={**FULL, "table": "nosuch"})
+    assert "nosuch" in said and "Correct the table" in said and said.count("nosuch") <= 2 and "SQLSTATE" not in said
+
+
+def test_a_name_with_a_dot_in_it_is_quoted(shop: Shop) -> None:
+    create(shop)
+    shop.sales((1, "2024-05-01 10:00:00", "1.50"))
+    sign = "`" if shop.server.kind == "mysql" else '"'
+    shop.server.execute(f"ALTER TABLE sales RENAME TO {sign}2024.sales{sign}")
+    assert [row[0] for row in shop.rows(sales={**FULL, "table": '"2024.sales"'})] == ["1"]
+
+
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_host_that_never_answers_is_given_up_and_may_pass(tmp_path: Path, scheme: str) -> None:
     shop = Shop(Server("sqlite", "", tmp_path), tmp_path)
@@ -540,6 +560,7 @@ def test_a_host_that_never_answers_is_given_up_and_may_pass(tmp_path: Path, sche
     shop.url = f"{scheme}://u:{PASSWORD_IN_URL}@127.0.0.1:{free_port()}/d"
     [failure] = shop.ask(sales=FULL).failures
     assert failure.error.transient
+    assert str(failure.error).count("onnect") == 1, failure.error  # Connection refused, and no driver's words around it
 
 
 def test_a_lock_is_not_waited_for_for_ever(addresses: Any, tmp_path_factory: Any, tmp_path: Path) -> None:

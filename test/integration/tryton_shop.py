@@ -1,6 +1,6 @@
 """Fills a Tryton database as a shop does, through Tryton's own models (proteus); runs in an environment that has them.
 
-Arguments: the file of settings, the name of the database, the step ("begin" or "go on"). Prints what it made as JSON.
+Arguments: the file of settings, the name of the database, the step (one of STEPS). Prints what it made as JSON.
 """
 
 import datetime
@@ -219,8 +219,35 @@ def go_on():
     return {"returned": returned.number, "bought": order.number}
 
 
+def kits():
+    """A kit of other products, sold and sent, and what Tryton itself says of it."""
+    tea, rice = (one("product.product", ("code", "=", code)) for code in ("TEA", "RICE"))
+    gram = one("product.uom", ("name", "=", "Gram"))
+    hamper = product("Hamper", "35", kind="kit")
+    for article, quantity, unit in ((tea, 3, tea.default_uom), (rice, 250, gram)):
+        part = hamper.components.new(product=article)
+        part.quantity, part.unit = quantity, unit
+    hamper.save()
+    hamper = one("product.product", ("code", "=", "HAMPER"))
+    main = Model.get("stock.location").find([("type", "=", "warehouse")], order=[("id", "ASC")])[0]
+    made = {
+        "sent": sold(main, day(12), [(hamper, 2, "35", None)]),
+        "assigned": sold(main, day(12), [(hamper, 1, "35", None)]),
+        "quotation": sold(main, day(12), [(hamper, 5, "35", None)], to="quote"),
+    }
+    shipped(made["sent"], when=day(13))
+    shipped(made["assigned"], "assign")
+    lines = {name: Model.get("sale.line").find([("sale", "=", sale.id)]) for name, sale in made.items()}
+    return {
+        "hamper": hamper.id, "numbers": {name: sale.number for name, sale in made.items()},
+        "report": [(name, line.quantity, line.actual_quantity) for name, found in lines.items() for line in found],
+    }  # fmt: skip
+
+
+STEPS = {"begin": begin, "go on": go_on, "kits": kits}
+
 if __name__ == "__main__":
     settings, database, step = sys.argv[1:]
     config.set_trytond(database, config_file=settings).skip_warning = True
     begin_with_preferences()
-    print(json.dumps(begin() if step == "begin" else go_on()))
+    print(json.dumps(STEPS[step]()))

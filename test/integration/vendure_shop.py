@@ -293,3 +293,25 @@ class Shop:
                 f"mutation ($i: SettleRefundInput!) {{ settleRefund(input: $i) {{ __typename {FAILED} }} }}",
                 i={"id": refund, "transactionId": "t"},
             )
+
+    def modify(self, order: str, adjust: dict[str, int], add: dict[str, int]) -> None:
+        """Change what is in a paid order; what is paid back or too little is settled."""
+        state = self.look(order)["state"]
+        self.to_state(order, "Modifying")
+        [payment] = self.look(order)["payments"]
+        before = self.admin("query ($o: ID!) { order(id: $o) { totalWithTax } }", o=order)["totalWithTax"]
+        changed = {
+            "orderId": order, "adjustOrderLines": self._lines(order, adjust),
+            "addItems": [{"productVariantId": self.variants[sku], "quantity": units} for sku, units in add.items()],
+        }  # fmt: skip
+        mutation = f"mutation ($i: ModifyOrderInput!) {{ modifyOrder(input: $i) {{ ... on Order {{ totalWithTax }} {FAILED} }} }}"
+        after = self.admin(mutation, i={**changed, "dryRun": True})["totalWithTax"]
+        refund = {"refund": {"paymentId": payment["id"], "amount": before - after}} if after < before else {}
+        self.admin(mutation, i={**changed, **refund, "dryRun": False})
+        if after > before:
+            self.to_state(order, "ArrangingAdditionalPayment")
+            self.admin(
+                f"mutation ($i: ManualPaymentInput!) {{ addManualPaymentToOrder(input: $i) {{ __typename {FAILED} }} }}",
+                i={"orderId": order, "method": "cash", "metadata": {}},
+            )
+        self.to_state(order, state)

@@ -155,6 +155,8 @@ def test_everything_set(tmp_path: Path) -> None:
             ["sources.erp.known_at: there is no such"],
         ),
         (DATABASE + 'table = "a"\nquery = "SELECT 1"', ["sources.erp.tables.a.query: is given beside table"]),
+        (DATABASE + "table = 'a..b'", ["sources.erp.tables.a.table", "2024.sales"]),
+        (DATABASE + "table = '\"a.b'", ["sources.erp.tables.a.table"]),
         (DATABASE + 'table = " "', ["sources.erp.tables.a.table", "'schema.sales'"]),
         (DATABASE + 'deletes = "kyes"', ["tables.a.deletes", "'kyes' is not one of: no, keys", "Did you mean 'keys'?"]),
         (DATABASE.replace("changes", "append") + 'deletes = "keys"', ["tables.a.deletes", "needs mode = 'changes'"]),

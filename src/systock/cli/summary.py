@@ -86,7 +86,8 @@ def _came_in(sources: Iterable[Row]) -> Iterable[str]:
             continue
         if row.get("asked"):
             if row["lines"]:
-                yield f"{row['source']}, {row['table']}: {counted(row['lines'], 'line')}"
+                wrong = f"; {counted(count['malformed'], 'line')} could not be read" if count["malformed"] else ""
+                yield f"{row['source']}, {row['table']}: {counted(row['lines'], 'line')}{wrong}"
             continue
         if not count["files"] and not any(said):
             continue

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from systock.extract.json_rows import refuse_repeated
+
 #: What a path that leads nowhere yields; null is a value.
 NOTHING = object()
 
@@ -62,8 +64,10 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
     part, _, rest = path.partition(".")
     if isinstance(body, dict):
         if path in body:  # a name with a dot in it, such as '@odata.nextLink'
+            refuse_repeated(body, path)
             yield body[path]
         elif part in body:
+            refuse_repeated(body, part)
             yield from values_at(body[part], rest)
         elif part == "*":
             for value in body.values():

@@ -85,7 +85,7 @@ class Client:
         """Send a call, again where that may help. accepted: statuses beside the good ones that are an answer."""
         origin = _origin(call.url)
         if origin != self._home and not self._is_ours(origin):
-            raise _elsewhere(f"the next page is said to be on another host, {_shown(origin)}", origin)
+            raise _elsewhere("the next page is said to be", origin, self._home)
         return self._persistently(lambda: self._authorised(call, accepted))
 
     # attempts
@@ -190,7 +190,7 @@ class Client:
             )
             if origin != start and not upgraded:
                 if not self._is_ours(origin) or method != "GET":
-                    raise _elsewhere(f"the API redirects to another host, {_shown(origin)}", origin)
+                    raise _elsewhere("the API redirects to", origin, self._home)
                 headers = {}
         raise SourceError("the API redirects without end", todo="Correct base_url or endpoint.")
 
@@ -333,8 +333,21 @@ def _shown(origin: tuple[str, str, int]) -> str:
     return host if port == (443 if scheme == "https" else 80) else f"{host}:{port}"
 
 
-def _elsewhere(what: str, origin: tuple[str, str, int]) -> SourceError:
+def _elsewhere(what: str, origin: tuple[str, str, int], home: tuple[str, str, int]) -> SourceError:
+    """Credentials would go where they do not belong. what: ends where the place follows."""
+    if origin[1] != home[1]:
+        found = f"another host, {_shown(origin)}"
+    elif origin[0] != home[0]:
+        found = f"{origin[0]}://{_shown(origin)} and not {home[0]}, as base_url says"
+        return SourceError(
+            f"{what} {found}: nothing is sent there",
+            todo="If the API is reached so, write it so in base_url."
+            if origin[0] == "https"
+            else "Ask those who run the API for addresses with https: what follows is not to be sent in the clear.",
+        )
+    else:
+        found = f"another port, {_shown(origin)}"
     return SourceError(
-        f"{what}, where nothing is sent to",
+        f"{what} {found}, where nothing is sent to",
         todo=f"If it belongs to the API, add it to the source: hosts = [{json.dumps(_shown(origin))}].",
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from systock.errors import SourceError
 from systock.extract.api_call import NOTHING, value_at
+from systock.extract.json_rows import no_row, refuse_repeated
 
 _Held = tuple[tuple[str, Any], ...]
 
@@ -16,9 +17,10 @@ def with_outer(body: Any, path: str, outer: Mapping[str, str]) -> list[Any]:
 
     outer: name of a field -> path from the body on, as far as it goes the way of the records: of records =
     "orders.lines" the path "orders.id" is the id of the order that a line lies in. A path that leads nowhere gives null.
+    A record that is no row, such as one with a name that stands twice, stays as it is.
     """
     return [
-        {**{name: _of(held, way) for name, way in outer.items()}, **record} if isinstance(record, dict) else record
+        record if no_row(record) else {**{name: _of(held, way) for name, way in outer.items()}, **record}
         for record, held in _walk(body, "", path, ())
     ]
 
@@ -34,6 +36,7 @@ def _walk(value: Any, done: str, rest: str, held: _Held) -> Iterator[tuple[Any, 
     elif isinstance(value, dict):
         part, _, further = rest.partition(".")
         way = f"{done}.{part}" if done else part
+        refuse_repeated(value, part)
         if part in value:
             yield from _walk(value[part], way, further, (*held, (done, value)))
         elif not done:

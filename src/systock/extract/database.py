@@ -25,6 +25,10 @@ class DatabaseUnreachable(SourceError):
     transient = True
 
 
+class NoSuchTable(SourceError):
+    """The database has no table of that name, or does not show it to this user."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a relation, and SQL that says its values as text (bytes may stay bytes)."""

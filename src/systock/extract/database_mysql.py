@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from systock.errors import SourceError
-from systock.extract.database import Column, Database, DatabaseUnreachable, Value, missing_driver
+from systock.extract.database import Column, Database, DatabaseUnreachable, NoSuchTable, Value, missing_driver
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,11 +25,13 @@ _BINARY = 63
 _FLOAT, _TIMESTAMP, _BIT, _GEOMETRY = 4, 7, 16, 255
 _NUMBERS = {0, 1, 2, 3, _FLOAT, 5, 8, 9, 13, _BIT, 246}
 _BYTES = {15, 249, 250, 251, 252, 253, 254}
+_NO_TABLE = 1146
+_TRIED = re.compile(r"^Can't connect to \w+ server on '(.*?)' \((?:\[Errno -?\d+\] )?(.*)\)$")
 _SETTLED = {
     (1044, 1045, 1698): "Correct user and password in the url of the settings (the password as ${NAME}).",
     (1049,): "Correct the database's name in the url of the settings.",
     (1142, 1143): "Let the user read it: GRANT SELECT ON … TO …;",
-    (1054, 1064, 1146, 1052, 1060): "Correct the table, its columns or the query in the settings.",
+    (1054, 1064, _NO_TABLE, 1052, 1060): "Correct the table, its columns or the query in the settings.",
 }
 
 
@@ -162,11 +164,12 @@ def _errors() -> Iterator[None]:
         yield
     except (pymysql.MySQLError, OSError) as error:
         code = error.args[0] if error.args else None
-        text = " ".join(str(error.args[-1] if error.args else error).split())
+        text = _TRIED.sub(r"\1: \2", " ".join(str(error.args[-1] if error.args else error).split()))
         todo = next((todo for codes, todo in _SETTLED.items() if code in codes), None)
         if todo is None and isinstance(error, pymysql.err.OperationalError | pymysql.err.InterfaceError | OSError):
             raise DatabaseUnreachable(
                 f"the server did not answer, or hung up: {text}",
                 todo="See whether it runs and may be reached, then run again.",
             ) from None
-        raise SourceError(text, todo=todo or "See what the server says.") from None
+        kind = NoSuchTable if code == _NO_TABLE else SourceError
+        raise kind(text, todo=todo or "See what the server says.") from None

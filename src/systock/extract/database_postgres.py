@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from systock.errors import SourceError
-from systock.extract.database import Column, Database, DatabaseUnreachable, Value, missing_driver
+from systock.extract.database import Column, Database, DatabaseUnreachable, NoSuchTable, Value, missing_driver
 from systock.extract.watched_calls import NoAnswer, WatchedCalls
 
 if TYPE_CHECKING:
@@ -30,13 +31,20 @@ _SETTLED = {
     "42": "Correct the table, its columns or the query in the settings.",
     "22": "Correct cursor or query in the settings: the column's type may have changed.",
 }
+_NO_TABLE = "42P01"
 #: What has no code, but says so.
 _WORDS = {
     "password authentication failed": "28P01",
     "FATAL: database": "3D000",
-    "does not exist": "42P01",
+    "FATAL: role": "28000",
+    "does not exist": _NO_TABLE,
     "canceling statement": "57014",
 }
+#: Around what the server says: what the driver puts before it, and what it adds of its own.
+_DRIVER = re.compile(r"^.*?(?:(?:ERROR|FATAL|PANIC): +|Failed to connect: )")
+_AROUND = re.compile(r"\n\s*Query was: |\.? ?\bSQLSTATE: ")
+_TRIED = re.compile(r"\bconnection to server (?:at|on) (.*?) failed: ")
+_FILLING = ("^", "Is the server running")
 #: Faults that pass by themselves, by the beginning of their code.
 PASSING = ("08", "40", "53", "55P03", "57")
 
@@ -188,8 +196,18 @@ def _errors() -> Iterator[None]:
         known = state or next((state for words, state in _WORDS.items() if words in text), "")
         todo = next((todo for start, todo in _SETTLED.items() if known.startswith(start)), None)
         if known.startswith(PASSING) or (not known and "ERROR: " not in text):
+            what = "cannot do it now" if known else "did not answer, or hung up"
             raise DatabaseUnreachable(
-                f"the server did not answer, or hung up: {text}",
+                f"the server {what}: {_said(str(error))}",
                 todo="See whether it runs and may be reached, then run again.",
             ) from None
-        raise SourceError(text, todo=todo or "See what the server says.") from None
+        kind = NoSuchTable if known == _NO_TABLE else SourceError
+        raise kind(_said(str(error)), todo=todo or "See what the server says.") from None
+
+
+def _said(text: str) -> str:
+    """What the server says, or why it is not reached, without the driver's own words and the statement around it."""
+    text, *_ = _AROUND.split(text)
+    lines = (line.strip() for line in text.splitlines())
+    first, *others = [_TRIED.sub(r"\1: ", line) for line in lines if line and not line.startswith(_FILLING)]
+    return "; ".join([_DRIVER.sub("", first), *others])

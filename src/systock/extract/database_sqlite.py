@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from systock.errors import SourceError
 from systock.extract.arrow_text import bytes_text
-from systock.extract.database import Column, Database, DatabaseUnreachable, Value
+from systock.extract.database import Column, Database, DatabaseUnreachable, NoSuchTable, Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,4 +114,5 @@ def _errors() -> Iterator[None]:
         todo = "Correct the table, its columns or the query in the settings."
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CANTOPEN):
             todo = "See whether the url in the settings names an SQLite file that may be read."
-        raise SourceError(str(error), todo=todo) from None
+        kind = NoSuchTable if str(error).startswith("no such table") else SourceError
+        raise kind(str(error), todo=todo) from None

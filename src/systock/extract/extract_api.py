@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,20 @@ _ANEW = "Nothing of this table was landed; the next run begins anew."
 
 
 def pulls(source_name: str, settings: ApiSource, asked: Asked) -> Iterator[Pull]:
-    """One extraction for each table: all of it, or what its cursor has not reached yet."""
+    """One extraction for each table: all of it, or what its cursor has not reached yet.
+
+    Children whose extraction goes on where one was cut off are asked for once more: their parents may have come since.
+    """
     failed: list[SourceError] = []
     with closing(Client(settings, asked.project_dir)) as client:
         for table in settings.tables:
             extraction = _Extraction(source_name, settings, table, asked, client, failed)
             if extraction.is_due:
+                client.alive = extraction.tell
+                yield extraction.pull
+            if extraction.is_behind:
+                begun = {**asked.cursors, table: extraction.pull.cursor() or ""}
+                extraction = _Extraction(source_name, settings, table, replace(asked, cursors=begun), client, failed)
                 client.alive = extraction.tell
                 yield extraction.pull
             # An API that is not there, or that lets nobody in, is not asked for its other tables as well.
@@ -79,6 +87,7 @@ class _Extraction:
         self._columns = JsonColumns()
         self._rows = _Rows()
         self.fetched = self._gone = self._fetched_parents = 0
+        self._is_over = False
         began = self._spool.began
         position = began.isoformat()
         if self._since is not None and cursor is not None:
@@ -105,6 +114,12 @@ class _Extraction:
         span = self._asked.span
         return span is None or self._since is not None or span[0] <= self._asked.now <= span[1]
 
+    @property
+    def is_behind(self) -> bool:
+        """It went on where another was cut off: what was new among the parents since that began has not been asked for yet."""
+        went_on = self._is_over and self._spool.resumes
+        return went_on and self._table.parent is not None and self._since is not None and self._asked.span is None
+
     def _asks(self) -> str:
         """What decides the answer: pages that were fetched under other settings are of no use."""
         tables = [table.model_dump(mode="json") for table in (self._table, self._lister)]
@@ -127,6 +142,7 @@ class _Extraction:
                 yield from self._filled(page)
             yield from self._emptied()
             self._spool.discard()
+            self._is_over = True
         except SourceError as error:
             self._say(error)
             raise

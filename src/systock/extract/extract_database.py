@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from systock.errors import SourceError
 from systock.extract import known_keys, late_rows
 from systock.extract.column_names import unique_names
-from systock.extract.database import Column, Database, Value, named
+from systock.extract.database import Column, Database, NoSuchTable, Value, named
 from systock.extract.pull import Asked, Pull
-from systock.setting_values import hint
+from systock.setting_values import hint, table_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,8 +101,7 @@ class _Table:
         if settings.query:
             self._relation = f"({settings.query.strip().rstrip(';')}) AS {database.quoted('query')}"
         else:
-            parts = (settings.table or name).split(".")
-            self._relation = ".".join(database.quoted(part) for part in parts)
+            self._relation = ".".join(database.quoted(part) for part in table_parts(settings.table or name))
 
     def pull(self) -> Pull:
         """The extraction of this table, read when it is asked for."""
@@ -122,6 +121,8 @@ class _Table:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         with named(f"sources.{self._source}.tables.{self._name}"):
+            if self._settings.optional and not self._is_there():
+                return
             if self._settings.cursor:
                 yield from self._behind_the_cursor()
             else:
@@ -139,6 +140,12 @@ class _Table:
         if twice:
             raise SourceError(f"two columns are called {twice!r}", todo="Name them apart in the query.")
         return columns
+
+    def _is_there(self) -> bool:
+        try:
+            return bool(self._columns)
+        except NoSuchTable:
+            return False
 
     def _named(self, setting: str, names: Sequence[str]) -> list[Column]:
         """The columns that a setting names."""

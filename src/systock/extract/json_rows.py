@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from systock.errors import SourceError
 from systock.extract.arrow_text import without_nul
 from systock.extract.column_names import extended_names
 
@@ -79,6 +80,15 @@ def no_row(value: Any) -> str | None:
         names = [name for name, _ in value.pairs]
         return f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice in the object"
     return None if isinstance(value, dict) else "not an object"
+
+
+def refuse_repeated(found: dict[str, Any], name: str) -> None:
+    """Raise SourceError where a name on the way to the records stands twice: those under one of both would be lost."""
+    if isinstance(found, Repeated) and [other for other, _ in found.pairs].count(name) > 1:
+        raise SourceError(
+            f"the name {name!r} stands twice in the answer: which records are meant cannot be known",
+            todo="Ask those who run the API.",
+        )
 
 
 class JsonColumns:

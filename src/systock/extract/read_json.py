@@ -189,7 +189,13 @@ class JsonReader:
                 raise json.JSONDecodeError("Expecting a name and ':'", text, position)
             names.append(name)
             position = _skip(text, position + 1)
-            if name == path[0] and not found:
+            if name == path[0]:
+                if found:
+                    raise FileRejected(
+                        f"{name!r} stands twice in the document: which records are meant cannot be known",
+                        where=self._version.path,
+                        todo="Deliver it again, with one of them.",
+                    )
                 found = True
                 position = yield from self._walk(text, position, path[1:])
             else:

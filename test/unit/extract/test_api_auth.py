@@ -207,13 +207,25 @@ def test_credentials_stay_with_their_host(tmp_path: Path) -> None:
             secret = {"X-App": "app"}
             found = extract(source(server.url, tables=both, auth=auth, secret_headers=secret), tmp_path)
             assert other.requests == []
-            assert f"redirects to another host, {host}" in str(found.failed["redirected"])
+            assert f"redirects to another port, {host}" in str(found.failed["redirected"])
             assert f'add it to the source: hosts = ["{host}"]' in str(found.failed["linked"])
 
             both["linked"] |= {"records": ""}
             allowed = source(server.url, tables={"redirected": both["redirected"]}, auth=auth, hosts=[host])
             assert ids(extract(allowed, tmp_path).only()) == [9]
             assert not {"authorization", "x-app"} & set(other.requests[-1].headers)
+
+
+def test_a_next_page_by_another_scheme_says_so(tmp_path: Path) -> None:
+    def respond(request: Request) -> Reply:
+        return Reply({"rows": [{"id": 1}], "next": f"https://{request.headers['host']}/orders"})
+
+    with serve(respond) as server:
+        table = {"records": "rows", "pagination": {"type": "next_url", "next": "next"}}
+        host = server.url.removeprefix("http://")
+        said = str(extract(source(server.url, table), tmp_path).error())
+        assert f"the next page is said to be https://{host} and not http, as base_url says" in said, said
+        assert "write it so in base_url" in said and "another host" not in said
 
 
 def test_a_next_page_on_an_allowed_host_gets_the_credentials(tmp_path: Path) -> None:

@@ -330,6 +330,17 @@ def test_what_is_no_row_is_set_aside_with_its_reason(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_that_stands_twice_loses_nothing(tmp_path: Path) -> None:
+    lines = b'{"orders": [{"id": 7, "lines": [{"no": 1, "no": 2}, {"no": 3}]}]}'
+    found = only(tmp_path, lines, records="orders.lines", outer={"order_id": "orders.id"})
+    assert found.wrong == [('{"no":1,"no":2}', "the name 'no' stands twice in the object")]
+    assert [(row["order_id"], row["no"]) for row in found.rows] == [("7", "3")]
+    for outer in ({}, {"order_id": "orders.id"}):
+        with serve(lambda request: Reply(b'{"orders": [{"id": 1}], "orders": [{"id": 2}]}')) as server:
+            error = extract(source(server.url, {"records": "orders", "outer": outer}), tmp_path).error()
+            assert "the name 'orders' stands twice in the answer" in str(error)
+
+
 def test_fields_that_have_names_of_ours(tmp_path: Path) -> None:
     rows = only(tmp_path, [{"_malformed": 1, "_reason": 2}, {"_deleted_at": 3, "Id": 4, "id": 5}]).rows
     assert rows[0] == {"_malformed_": "1", "_reason_": "2", "_deleted_at_": None, "Id": None, "id_2": None}

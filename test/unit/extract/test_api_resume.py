@@ -285,6 +285,27 @@ def test_children_of_new_parents_only_and_none_lost_when_they_fail(tmp_path: Pat
     assert pairs(again.tables["lines"].rows) == [("A/9", "x"), ("A/9", "y"), ("A/9", "z"), ("A/10", "x")]
 
 
+def test_children_that_go_on_are_asked_for_of_parents_that_came_since(tmp_path: Path) -> None:
+    """Orders 9 and 10 came behind the page that was listed when the lines were cut off."""
+    api = Parents()
+    with serve(api.respond) as server:
+        settings = api.settings(server, cursor={"column": "id", "param": "min_id"})
+        found = extract(settings, tmp_path)
+        cursors = {name: table.cursor or "" for name, table in found.tables.items()}
+        api.orders |= {9: ["x", "y", "z"]}
+        api.breaks_at = "/orders/A%2F9/lines?2"
+        failed = extract(settings, tmp_path, cursors)
+        assert list(failed.failed) == ["lines"]
+        cursors["orders"] = failed.tables["orders"].cursor or ""
+        api.orders |= {10: ["x"]}
+        api.breaks_at = ""
+        again = extract(settings, tmp_path, cursors)
+        assert ids(again.tables["orders"]) == [10]
+        assert pairs(again.tables["lines"].rows) == [("A/9", "x"), ("A/9", "y"), ("A/9", "z"), ("A/10", "x")]
+        cursors = {name: table.cursor or "" for name, table in again.tables.items()}
+        assert [table.rows for table in extract(settings, tmp_path, cursors).tables.values()] == [[], []]
+
+
 def test_what_is_no_record_has_no_children(tmp_path: Path) -> None:
     def respond(request: Request) -> Reply:
         return Reply([{"id": 1, "at": "2024-05-31"}, None, 5]) if request.path == "/orders" else Reply([{"line": 1}])

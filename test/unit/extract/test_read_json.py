@@ -71,6 +71,11 @@ def test_a_name_that_stands_twice_is_a_malformed_row(tmp_path: Path) -> None:
     assert found.rows == {2: ('{"x":1,"x":2}',)}
 
 
+def test_records_under_a_name_that_stands_twice_reject_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileRejected, match="'rows' stands twice in the document"):
+        read(tmp_path, '{"rows":[{"a":1}],"rows":[{"a":2}]}', "x.json", records="rows")
+
+
 @pytest.mark.parametrize("cut", range(1, len(DOCUMENT)))
 def test_a_document_that_ends_early_is_rejected(tmp_path: Path, cut: int) -> None:
     with pytest.raises(FileRejected, match="not JSON"):

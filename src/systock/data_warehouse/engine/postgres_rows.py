@@ -13,7 +13,10 @@ from systock.sql_text import quoted
 #: What a table's columns call a place, before `location_durable_key` and `location_id`: of a transfer either end will do.
 _ENDS = ("", "from_", "to_")
 #: Lists that belong to no place, and whose rows tell nothing of one.
-_LISTS = ("gold.cost_group", "gold.exchange_rate_day", "silver.period_close__versions", "snapshot.taken")
+_LISTS = (
+    "gold.cost_group", "gold.exchange_rate_day", "gold.product_component", "gold.product_component__versions",
+    "silver.period_close__versions", "snapshot.taken",
+)  # fmt: skip
 #: What goods on their way are worth is posted at both ends of a transfer: whoever sees the transfer sees all of it.
 _TRANSFERS = (
     "\"posting_kind\" IN ('transfer', 'transit_loss') AND \"transfer_id\" IN "

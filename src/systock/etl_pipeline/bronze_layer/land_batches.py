@@ -213,6 +213,7 @@ class _Landing:
         counts.asked += 1
         if batch := self._stage.take(extraction, read.aside):
             counts.lines += batch.lines
+            counts.malformed += batch.malformed
         elif extraction.reader.lines:
             counts.repeats += 1
         if read.cursor is not None:

@@ -7,8 +7,9 @@ CREATE TABLE serve.stock_as_of (
     location_id          text           NOT NULL, -- where
     on_hand_units        numeric(18, 3),          -- of all statuses, in base units; NULL = not known. Never summed over days
     sellable_units       numeric(18, 3),          -- of it sellable
-    reserved_units       numeric(18, 3) NOT NULL, -- set aside for customers' orders
-    available_units      numeric(18, 3),          -- sellable - reserved; NULL = not known
+    reserved_units       numeric(18, 3) NOT NULL, -- set aside for customers' orders, and for orders of kits that it is in
+    available_units      numeric(18, 3),          -- sellable - reserved; of a kit: the whole units that its scarcest component is enough
+                                                  -- for; NULL = not known
     in_transit_units     numeric(18, 3) NOT NULL, -- on its way to this place
     on_order_units       numeric(18, 3) NOT NULL, -- ordered from suppliers and still expected
     currency_code        text,                    -- ISO 4217 of value_amount
@@ -20,11 +21,134 @@ CREATE TABLE serve.stock_as_of (
 --   reserved   = what is reserved, of a line that left later all that was not cancelled;
 --   in transit = shipped - received - lost, of a line that arrived later all that was shipped;
 --   on order   = what is still expected, of a line that came in later all that was ordered.
+-- A kit keeps no stock of its own: available of it is the smallest of floor(available / quantity in it) over its components, not known
+-- where that of one of them is not. What is set aside of it is set aside of them. A kit within a kit is not worked out: not known.
 -- What was known before meta.progress.history_from_at is not in these tables: the function then says so and gives nothing.
 WITH kept AS (
     SELECT is_kept(asked.known_at, progress.history_from_at) AS is_kept
     FROM meta.progress AS progress
     CROSS JOIN meta.asked AS asked
+),
+
+component AS (
+    SELECT
+        part.product_durable_key,
+        part.product_id,
+        part.component_durable_key,
+        part.component_product_id,
+        part.quantity_units,
+        COUNT(*) OVER (PARTITION BY part.product_durable_key) AS component_count
+    FROM gold.product_component__versions AS part
+    CROSS JOIN meta.asked AS asked
+    WHERE part.is_kit
+        AND part.is_limiting
+        AND part.known_from_at <= asked.known_at
+        AND part.known_to_at > asked.known_at
+),
+
+-- Beside the stock of all products, which is asked for one of them as well: that of the few components alone.
+used AS (
+    SELECT component_durable_key
+    FROM component
+    GROUP BY component_durable_key
+),
+
+component_change AS (
+    SELECT
+        stock.product_durable_key,
+        stock.location_durable_key,
+        stock.location_id,
+        MAX(stock.from_date) AS from_date
+    FROM gold.fact_stock_interval__versions AS stock
+    INNER JOIN used ON used.component_durable_key = stock.product_durable_key
+    CROSS JOIN meta.asked AS asked
+    WHERE stock.stock_status = 'sellable'
+        AND stock.from_date <= asked.as_of
+        AND stock.known_from_at <= asked.known_at
+        AND stock.known_to_at > asked.known_at
+    GROUP BY stock.product_durable_key, stock.location_durable_key, stock.location_id
+),
+
+component_part AS (
+    SELECT
+        stock.product_durable_key AS component_durable_key,
+        stock.location_durable_key,
+        stock.location_id,
+        stock.on_hand_units AS sellable_units,
+        0 AS reserved_units
+    FROM component_change
+    CROSS JOIN meta.asked AS asked
+    INNER JOIN gold.fact_stock_interval__versions AS stock
+        ON stock.product_durable_key = component_change.product_durable_key
+        AND stock.location_durable_key = component_change.location_durable_key
+        AND stock.location_id = component_change.location_id
+        AND stock.from_date = component_change.from_date
+    WHERE stock.stock_status = 'sellable'
+        AND stock.known_from_at <= asked.known_at
+        AND stock.known_to_at > asked.known_at
+    UNION ALL
+    SELECT
+        COALESCE(component.component_durable_key, line.product_durable_key) AS component_durable_key,
+        line.location_durable_key,
+        line.location_id,
+        NULL AS sellable_units,
+        mul(
+            CASE
+                WHEN line.shipped_date > asked.as_of THEN line.ordered_units - line.cancelled_units
+                ELSE line.reserved_units
+            END,
+            COALESCE(component.quantity_units, 1), 3
+        ) AS reserved_units
+    FROM gold.fact_order_line__versions AS line
+    CROSS JOIN meta.asked AS asked
+    LEFT JOIN component ON component.product_durable_key = line.product_durable_key
+    LEFT JOIN used ON used.component_durable_key = line.product_durable_key
+    WHERE (component.product_durable_key IS NOT NULL OR used.component_durable_key IS NOT NULL)
+        AND line.business_date <= asked.as_of
+        AND line.known_from_at <= asked.known_at
+        AND line.known_to_at > asked.known_at
+),
+
+component_stock AS (
+    SELECT
+        component_durable_key,
+        location_durable_key,
+        location_id,
+        SUM(sellable_units) - SUM(reserved_units) AS available_units
+    FROM component_part
+    GROUP BY component_durable_key, location_durable_key, location_id
+),
+
+-- In millionths, so that whole numbers are divided; a want of them is rounded down, too.
+kit_part AS (
+    SELECT
+        component.product_durable_key,
+        component.product_id,
+        component.component_count,
+        stock.location_durable_key,
+        stock.location_id,
+        CAST(mul(stock.available_units, 1000000, 0) AS bigint) AS available_millionths,
+        CAST(mul(component.quantity_units, 1000000, 0) AS bigint) AS needed_millionths
+    FROM component
+    INNER JOIN component_stock AS stock ON stock.component_durable_key = component.component_durable_key
+),
+
+kit AS (
+    SELECT
+        product_durable_key,
+        product_id,
+        location_durable_key,
+        location_id,
+        CASE
+            WHEN COUNT(available_millionths) = component_count THEN MIN(
+                CASE
+                    WHEN available_millionths >= 0 THEN int_div(available_millionths, needed_millionths)
+                    ELSE -int_div(needed_millionths - 1 - available_millionths, needed_millionths)
+                END
+            )
+        END AS available_units
+    FROM kit_part
+    GROUP BY product_durable_key, product_id, location_durable_key, location_id, component_count
 ),
 
 last_change AS (
@@ -56,7 +180,8 @@ part AS (
         COALESCE(stock.value_amount, CASE WHEN stock.on_hand_units = 0 THEN 0 END) AS value_amount,
         0 AS reserved_units,
         0 AS in_transit_units,
-        0 AS on_order_units
+        0 AS on_order_units,
+        CAST(NULL AS bigint) AS kit_available_units
     FROM last_change
     CROSS JOIN meta.asked AS asked
     INNER JOIN gold.fact_stock_interval__versions AS stock
@@ -82,7 +207,8 @@ part AS (
             ELSE line.reserved_units
         END AS reserved_units,
         0 AS in_transit_units,
-        0 AS on_order_units
+        0 AS on_order_units,
+        NULL AS kit_available_units
     FROM gold.fact_order_line__versions AS line
     CROSS JOIN meta.asked AS asked
     WHERE line.business_date <= asked.as_of
@@ -103,7 +229,8 @@ part AS (
             WHEN line.received_date > asked.as_of THEN line.shipped_units
             ELSE line.in_transit_units
         END AS in_transit_units,
-        0 AS on_order_units
+        0 AS on_order_units,
+        NULL AS kit_available_units
     FROM gold.fact_transfer_line__versions AS line
     CROSS JOIN meta.asked AS asked
     WHERE line.business_date <= asked.as_of
@@ -124,12 +251,54 @@ part AS (
         CASE
             WHEN line.received_date > asked.as_of THEN line.ordered_units
             ELSE line.on_order_units
-        END AS on_order_units
+        END AS on_order_units,
+        NULL AS kit_available_units
     FROM gold.fact_purchase_order_line__versions AS line
     CROSS JOIN meta.asked AS asked
     WHERE line.business_date <= asked.as_of
         AND line.known_from_at <= asked.known_at
         AND line.known_to_at > asked.known_at
+    UNION ALL
+    SELECT
+        component.component_durable_key AS product_durable_key,
+        line.location_durable_key,
+        component.component_product_id AS product_id,
+        line.location_id,
+        NULL AS on_hand_units,
+        NULL AS sellable_units,
+        NULL AS currency_code,
+        NULL AS value_amount,
+        mul(
+            CASE
+                WHEN line.shipped_date > asked.as_of THEN line.ordered_units - line.cancelled_units
+                ELSE line.reserved_units
+            END,
+            component.quantity_units, 3
+        ) AS reserved_units,
+        0 AS in_transit_units,
+        0 AS on_order_units,
+        NULL AS kit_available_units
+    FROM gold.fact_order_line__versions AS line
+    CROSS JOIN meta.asked AS asked
+    INNER JOIN component ON component.product_durable_key = line.product_durable_key
+    WHERE line.business_date <= asked.as_of
+        AND line.known_from_at <= asked.known_at
+        AND line.known_to_at > asked.known_at
+    UNION ALL
+    SELECT
+        kit.product_durable_key,
+        kit.location_durable_key,
+        kit.product_id,
+        kit.location_id,
+        NULL AS on_hand_units,
+        NULL AS sellable_units,
+        NULL AS currency_code,
+        NULL AS value_amount,
+        0 AS reserved_units,
+        0 AS in_transit_units,
+        0 AS on_order_units,
+        kit.available_units AS kit_available_units
+    FROM kit
 ),
 
 place AS (
@@ -143,6 +312,7 @@ place AS (
         SUM(reserved_units) AS reserved_units,
         SUM(in_transit_units) AS in_transit_units,
         SUM(on_order_units) AS on_order_units,
+        MAX(kit_available_units) AS kit_available_units,
         CASE WHEN MIN(currency_code) = MAX(currency_code) THEN MIN(currency_code) END AS currency_code,
         CASE
             WHEN COUNT(on_hand_units) = COUNT(value_amount) AND MIN(currency_code) = MAX(currency_code)
@@ -160,7 +330,9 @@ SELECT
     CAST(place.on_hand_units AS numeric(18, 3)) AS on_hand_units,
     CAST(place.sellable_units AS numeric(18, 3)) AS sellable_units,
     CAST(place.reserved_units AS numeric(18, 3)) AS reserved_units,
-    CAST(place.sellable_units - place.reserved_units AS numeric(18, 3)) AS available_units,
+    CAST(
+        COALESCE(place.kit_available_units, place.sellable_units - place.reserved_units) AS numeric(18, 3)
+    ) AS available_units,
     CAST(place.in_transit_units AS numeric(18, 3)) AS in_transit_units,
     CAST(place.on_order_units AS numeric(18, 3)) AS on_order_units,
     place.currency_code,
@@ -173,4 +345,5 @@ WHERE kept.is_kept
         OR place.reserved_units <> 0
         OR place.in_transit_units <> 0
         OR place.on_order_units <> 0
+        OR place.kit_available_units IS NOT NULL
     );

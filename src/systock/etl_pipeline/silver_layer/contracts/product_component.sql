@@ -1,4 +1,4 @@
--- How much of a component one unit of a kit or a recipe takes.
+-- How much of a component one unit of a kit or a recipe takes. A kit is a product that is not stocked (is_stocked) and has components.
 -- history: corrections
 CREATE TABLE silver.product_component (
     source_name          text           NOT NULL,                                    -- the source whose codes the products are

@@ -7,4 +7,6 @@ SELECT
     levels._extracted_at AS counted_at,
     'level' AS count_kind,
     json_get(levels.on_hand, '0.quantity') AS quantity
-FROM bronze.shopify__inventory_levels AS levels;
+FROM bronze.shopify__inventory_levels AS levels
+-- Of a bundle Shopify reckons a level from its components: it is none of its own.
+WHERE COALESCE(json_get(levels.item, 'variant.requiresComponents'), 'false') <> 'true';

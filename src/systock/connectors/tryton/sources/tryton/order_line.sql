@@ -1,5 +1,6 @@
 -- What of each sale is still to be sent, in the product's own unit. Reserved is what is assigned to it in the storage zone: what was picked
--- waits in the output zone and is no longer sellable. available = on hand (sellable) - reserved.
+-- waits in the output zone and is no longer sellable. available = on hand (sellable) - reserved. Of a kit the components are sent: each is
+-- a line, the kit is none.
 WITH place AS (
     SELECT
         locations.id AS id,
@@ -10,11 +11,9 @@ WITH place AS (
 
 part AS (
     SELECT
-        -- A move out of the storage zone comes from the one that leaves the warehouse, and that one from the line.
-        CASE
-            WHEN moves.origin LIKE 'sale.line,%' THEN SPLIT_PART(moves.origin, ',', 2)
-            ELSE SPLIT_PART(outgoing.origin, ',', 2)
-        END AS line_id,
+        -- A move out of the storage zone comes from the one that leaves the warehouse, and that one from the line or the component:
+        -- sale.line,ID or sale.line.component,ID.
+        CASE WHEN moves.origin LIKE 'sale.line%' THEN moves.origin ELSE outgoing.origin END AS origin,
         CASE
             WHEN moves.state = 'done' AND target.type = 'customer' THEN try_number(moves.internal_quantity) ELSE 0
         END AS shipped,
@@ -27,18 +26,40 @@ part AS (
     INNER JOIN place AS target ON target.id = moves.to_location
     LEFT JOIN bronze.tryton__moves AS outgoing
         ON outgoing.id = CASE WHEN moves.origin LIKE 'stock.move,%' THEN SPLIT_PART(moves.origin, ',', 2) END
-    WHERE moves.origin LIKE 'sale.line,%' OR outgoing.origin LIKE 'sale.line,%'
+    WHERE moves.origin LIKE 'sale.line%' OR outgoing.origin LIKE 'sale.line%'
 ),
 
 progress AS (
-    SELECT part.line_id AS line_id, SUM(part.shipped) AS shipped, SUM(part.reserved) AS reserved
+    SELECT part.origin AS origin, SUM(part.shipped) AS shipped, SUM(part.reserved) AS reserved
     FROM part
-    GROUP BY part.line_id
+    GROUP BY part.origin
+),
+
+ordered AS (
+    SELECT
+        lines.id AS line_no,
+        'sale.line,' || lines.id AS origin,
+        lines.sale AS sale,
+        lines.product AS product,
+        lines.unit AS unit,
+        lines.quantity AS quantity
+    FROM bronze.tryton__sale_lines AS lines
+    WHERE lines.type = 'line'
+    UNION ALL
+    SELECT
+        lines.id || '/' || components.id AS line_no,
+        'sale.line.component,' || components.id AS origin,
+        lines.sale AS sale,
+        components.product AS product,
+        components.unit AS unit,
+        components.quantity AS quantity
+    FROM bronze.tryton__sale_line_components AS components
+    INNER JOIN bronze.tryton__sale_lines AS lines ON lines.id = components.line
 ),
 
 line AS (
     SELECT
-        lines.id AS id,
+        lines.line_no AS line_no,
         COALESCE(sales.number, 'sale ' || sales.id) AS sale_number,
         sales.state AS state,
         sales.warehouse AS warehouse,
@@ -61,20 +82,20 @@ line AS (
         END AS ordered,
         COALESCE(progress.shipped, 0) AS shipped,
         COALESCE(progress.reserved, 0) AS reserved
-    FROM bronze.tryton__sale_lines AS lines
+    FROM ordered AS lines
     INNER JOIN bronze.tryton__sales AS sales ON sales.id = lines.sale
     INNER JOIN bronze.tryton__products AS products ON products.id = lines.product
     INNER JOIN bronze.tryton__units AS units ON units.id = lines.unit
     INNER JOIN bronze.tryton__units AS base ON base.id = products.unit
-    LEFT JOIN progress ON progress.line_id = lines.id
+    LEFT JOIN progress ON progress.origin = lines.origin
     WHERE
-        lines.type = 'line' AND products.type = 'goods' AND try_number(lines.quantity) > 0
+        products.type = 'goods' AND try_number(lines.quantity) > 0
         AND sales.state IN ('confirmed', 'processing', 'done')
 )
 
 SELECT
     line.sale_number AS order_id,
-    line.id AS line_no,
+    line.line_no AS line_no,
     COALESCE(line.warehouse, 'none') AS location_id,
     line.product AS product_id,
     line.party AS customer_id,

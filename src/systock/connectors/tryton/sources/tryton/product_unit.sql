@@ -8,6 +8,9 @@ WITH told AS (
     SELECT bought.product AS product, bought.unit AS unit
     FROM bronze.tryton__purchase_lines AS bought
     WHERE bought.product IS NOT NULL
+    UNION ALL
+    SELECT components.product AS product, components.unit AS unit
+    FROM bronze.tryton__purchase_line_components AS components
 ),
 
 used AS (

@@ -1,18 +1,43 @@
--- Orders to suppliers that were confirmed, in the product's own unit by what came in of them. A draft or quotation is none.
+-- Orders to suppliers that were confirmed, in the product's own unit by what came in of them. A draft or quotation is none. Of a kit the
+-- components come in: each is a line, the kit is none.
 WITH received AS (
     SELECT
-        SPLIT_PART(moves.origin, ',', 2) AS line_id,
+        moves.origin AS origin,
         SUM(try_number(moves.quantity)) AS quantity,
         MAX(moves.effective_date) AS effective_date
     FROM bronze.tryton__moves AS moves
     INNER JOIN bronze.tryton__locations AS locations ON locations.id = moves.from_location
-    WHERE moves.state = 'done' AND moves.origin LIKE 'purchase.line,%' AND locations.type = 'supplier'
-    GROUP BY SPLIT_PART(moves.origin, ',', 2)
+    WHERE moves.state = 'done' AND moves.origin LIKE 'purchase.line%' AND locations.type = 'supplier'
+    GROUP BY moves.origin
+),
+
+ordered AS (
+    SELECT
+        lines.id AS line_no,
+        'purchase.line,' || lines.id AS origin,
+        lines.purchase AS purchase,
+        lines.product AS product,
+        lines.unit AS unit,
+        lines.quantity AS quantity,
+        try_number(lines.unit_price) AS unit_price
+    FROM bronze.tryton__purchase_lines AS lines
+    WHERE lines.type = 'line'
+    UNION ALL
+    SELECT
+        lines.id || '/' || components.id AS line_no,
+        'purchase.line.component,' || components.id AS origin,
+        lines.purchase AS purchase,
+        components.product AS product,
+        components.unit AS unit,
+        components.quantity AS quantity,
+        mul(try_number(lines.unit_price), try_number(components.price_ratio), 6) AS unit_price
+    FROM bronze.tryton__purchase_line_components AS components
+    INNER JOIN bronze.tryton__purchase_lines AS lines ON lines.id = components.line
 )
 
 SELECT
     COALESCE(purchases.number, 'purchase ' || purchases.id) AS purchase_order_id,
-    lines.id AS line_no,
+    lines.line_no AS line_no,
     purchases.party AS supplier_id,
     purchases.warehouse AS location_id,
     lines.product AS product_id,
@@ -25,11 +50,11 @@ SELECT
     lines.unit_price AS unit_cost_amount,
     purchases.currency AS currency_code,
     purchases.state = 'done' AS is_closed
-FROM bronze.tryton__purchase_lines AS lines
+FROM ordered AS lines
 INNER JOIN bronze.tryton__purchases AS purchases ON purchases.id = lines.purchase
 INNER JOIN bronze.tryton__products AS products ON products.id = lines.product
 INNER JOIN bronze.tryton__units AS units ON units.id = lines.unit
-LEFT JOIN received ON received.line_id = lines.id
+LEFT JOIN received ON received.origin = lines.origin
 WHERE
-    lines.type = 'line' AND products.type = 'goods' AND purchases.warehouse IS NOT NULL
+    products.type = 'goods' AND purchases.warehouse IS NOT NULL
     AND try_number(lines.quantity) > 0 AND purchases.state IN ('confirmed', 'processing', 'done');

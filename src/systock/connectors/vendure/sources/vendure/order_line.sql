@@ -1,5 +1,50 @@
 -- What of each order is still to be fulfilled: Vendure calls it allocated. available = on hand - reserved.
-WITH fulfilled AS (
+WITH cancelled_line AS (
+    SELECT cancelled.orderlineid AS order_line_id, SUM(try_number(cancelled.quantity)) AS quantity
+    FROM bronze.vendure__cancelled_lines AS cancelled
+    GROUP BY cancelled.orderlineid
+),
+
+-- By how much modifications changed a line since it was placed, by what it holds now.
+modified_line AS (
+    SELECT
+        lines.id AS order_line_id,
+        try_number(lines.quantity) - try_number(lines.placed_quantity)
+        + COALESCE(cancelled_line.quantity, 0) AS quantity
+    FROM bronze.vendure__order_lines AS lines
+    LEFT JOIN cancelled_line ON cancelled_line.order_line_id = lines.id
+),
+
+modified AS (
+    SELECT
+        changes.order_line_id AS order_line_id,
+        changes.modification_id AS modification_id,
+        changes.modified_at AS modified_at,
+        try_number(changes.quantity) AS quantity,
+        SUM(try_number(changes.quantity)) OVER (PARTITION BY changes.order_line_id) AS quantity_in_all,
+        ROW_NUMBER() OVER (
+            PARTITION BY changes.order_line_id ORDER BY changes.modified_at DESC, changes.modification_id DESC
+        ) AS from_last
+    FROM bronze.vendure__modified_lines AS changes
+),
+
+-- Of units that were added to a line that was there Vendure 3.7 keeps the difference to what it held: where its parts are not the
+-- whole, the last modification made it.
+change AS (
+    SELECT
+        modified.order_line_id AS order_line_id,
+        modified.modification_id AS modification_id,
+        modified.modified_at AS modified_at,
+        CASE
+            WHEN modified.quantity_in_all = modified_line.quantity THEN modified.quantity
+            WHEN modified.from_last = 1 THEN modified_line.quantity
+            ELSE 0
+        END AS quantity
+    FROM modified
+    INNER JOIN modified_line ON modified_line.order_line_id = modified.order_line_id
+),
+
+fulfilled AS (
     SELECT
         packed.order_line_id AS order_line_id,
         SUM(try_number(packed.quantity)) AS quantity,
@@ -9,12 +54,19 @@ WITH fulfilled AS (
     GROUP BY packed.order_line_id
 ),
 
+taken AS (
+    SELECT cancelled_line.order_line_id AS order_line_id, cancelled_line.quantity AS quantity
+    FROM cancelled_line
+    UNION ALL
+    SELECT change.order_line_id AS order_line_id, -change.quantity AS quantity
+    FROM change
+    WHERE change.quantity < 0
+),
+
 withdrawn AS (
-    SELECT
-        cancelled.orderlineid AS order_line_id,
-        SUM(try_number(cancelled.quantity)) AS quantity
-    FROM bronze.vendure__cancelled_lines AS cancelled
-    GROUP BY cancelled.orderlineid
+    SELECT taken.order_line_id AS order_line_id, SUM(taken.quantity) AS quantity
+    FROM taken
+    GROUP BY taken.order_line_id
 ),
 
 used AS (

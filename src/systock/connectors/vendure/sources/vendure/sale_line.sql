@@ -1,26 +1,103 @@
 -- Order lines as sold, and what was given back of them as returns. A line is sold when its order is placed, which in Vendure is when it
 -- is paid or its payment authorized.
 --
--- sale     what the line holds now and all that was withdrawn from it since (cancelled before it left, or returned).
+-- sale     what the line holds now and all that was withdrawn from it since (cancelled before it left, returned, or taken off by a
+--          modification); what a modification added is sold when it did.
 -- return   the lines of refunds; and what was withdrawn without a refund of the line.
 -- amounts  whole minor units; a line is priced without tax where price x quantity gives Vendure's own amount, else with its tax.
-WITH withdrawn AS (
+WITH cancelled_line AS (
+    SELECT cancelled.orderlineid AS order_line_id, SUM(try_number(cancelled.quantity)) AS quantity
+    FROM bronze.vendure__cancelled_lines AS cancelled
+    GROUP BY cancelled.orderlineid
+),
+
+-- By how much modifications changed a line since it was placed, by what it holds now.
+modified_line AS (
     SELECT
-        cancelled.entry_id AS entry_id,
+        lines.id AS order_line_id,
+        try_number(lines.quantity) - try_number(lines.placed_quantity)
+        + COALESCE(cancelled_line.quantity, 0) AS quantity
+    FROM bronze.vendure__order_lines AS lines
+    LEFT JOIN cancelled_line ON cancelled_line.order_line_id = lines.id
+),
+
+modified AS (
+    SELECT
+        changes.order_line_id AS order_line_id,
+        changes.modification_id AS modification_id,
+        changes.modified_at AS modified_at,
+        try_number(changes.quantity) AS quantity,
+        SUM(try_number(changes.quantity)) OVER (PARTITION BY changes.order_line_id) AS quantity_in_all,
+        ROW_NUMBER() OVER (
+            PARTITION BY changes.order_line_id ORDER BY changes.modified_at DESC, changes.modification_id DESC
+        ) AS from_last
+    FROM bronze.vendure__modified_lines AS changes
+),
+
+-- Of units that were added to a line that was there Vendure 3.7 keeps the difference to what it held: where its parts are not the
+-- whole, the last modification made it.
+change AS (
+    SELECT
+        modified.order_line_id AS order_line_id,
+        modified.modification_id AS modification_id,
+        modified.modified_at AS modified_at,
+        CASE
+            WHEN modified.quantity_in_all = modified_line.quantity THEN modified.quantity
+            WHEN modified.from_last = 1 THEN modified_line.quantity
+            ELSE 0
+        END AS quantity
+    FROM modified
+    INNER JOIN modified_line ON modified_line.order_line_id = modified.order_line_id
+),
+
+taken AS (
+    SELECT
+        'cancellation/' || cancelled.entry_id AS entry,
         cancelled.orderlineid AS order_line_id,
-        cancelled.cancelled_at AS cancelled_at,
-        try_number(cancelled.quantity) AS quantity,
-        SUM(try_number(cancelled.quantity)) OVER (
-            PARTITION BY cancelled.orderlineid ORDER BY cancelled.cancelled_at, cancelled.entry_id
+        cancelled.cancelled_at AS taken_at,
+        try_number(cancelled.quantity) AS quantity
+    FROM bronze.vendure__cancelled_lines AS cancelled
+    UNION ALL
+    SELECT
+        'modification/' || change.modification_id AS entry,
+        change.order_line_id AS order_line_id,
+        change.modified_at AS taken_at,
+        -change.quantity AS quantity
+    FROM change
+    WHERE change.quantity < 0
+),
+
+withdrawn AS (
+    SELECT
+        taken.entry AS entry,
+        taken.order_line_id AS order_line_id,
+        taken.taken_at AS taken_at,
+        taken.quantity AS quantity,
+        SUM(taken.quantity) OVER (
+            PARTITION BY taken.order_line_id ORDER BY taken.taken_at, taken.entry
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS quantity_so_far
-    FROM bronze.vendure__cancelled_lines AS cancelled
+    FROM taken
 ),
 
 withdrawn_line AS (
     SELECT withdrawn.order_line_id AS order_line_id, SUM(withdrawn.quantity) AS quantity
     FROM withdrawn
     GROUP BY withdrawn.order_line_id
+),
+
+-- Units that were added later, each addition a line of its own but that which the line began with.
+added AS (
+    SELECT
+        change.order_line_id AS order_line_id,
+        change.modification_id AS modification_id,
+        change.modified_at AS modified_at,
+        change.quantity AS quantity,
+        ROW_NUMBER() OVER (
+            PARTITION BY change.order_line_id ORDER BY change.modified_at, change.modification_id
+        ) AS addition_no
+    FROM change
+    WHERE change.quantity > 0
 ),
 
 -- A refund over two payments is two refunds with the same lines, made at once: one of them tells.
@@ -71,6 +148,7 @@ line AS (
         try_number(lines.quantity) AS quantity,
         COALESCE(withdrawn_line.quantity, 0) AS withdrawn_quantity,
         COALESCE(refunded_line.quantity, 0) AS refunded_quantity,
+        try_number(lines.placed_quantity) AS placed_quantity,
         mul(try_number(lines.unit_price), try_number(lines.quantity), 4)
         <> try_number(lines.line_price) AS includes_tax,
         try_number(lines.unit_price) AS price,
@@ -93,6 +171,23 @@ line AS (
     WHERE lines.order_type <> 'Aggregate'
 ),
 
+later AS (
+    SELECT
+        added.order_line_id AS order_line_id,
+        added.modification_id AS modification_id,
+        added.modified_at AS modified_at,
+        added.quantity AS quantity
+    FROM added
+    INNER JOIN line ON line.id = added.order_line_id
+    WHERE line.placed_quantity > 0 OR added.addition_no > 1
+),
+
+later_line AS (
+    SELECT later.order_line_id AS order_line_id, SUM(later.quantity) AS quantity
+    FROM later
+    GROUP BY later.order_line_id
+),
+
 told AS (
     SELECT
         line.order_code AS sale_id,
@@ -100,20 +195,46 @@ told AS (
         line.product_id AS product_id,
         line.shelf AS shelf,
         line.customer_id AS customer_id,
-        line.placed_at AS sold_at,
+        -- A line that a modification brought began with it.
+        CASE WHEN line.placed_quantity > 0 THEN line.placed_at ELSE COALESCE(added.modified_at, line.placed_at) END
+            AS sold_at,
         'sale' AS kind,
         line.is_void AS is_void,
-        line.quantity + line.withdrawn_quantity AS quantity,
+        line.quantity + line.withdrawn_quantity - COALESCE(later_line.quantity, 0) AS quantity,
         line.includes_tax AS includes_tax,
         line.price AS price,
         line.price_with_tax AS price_with_tax,
-        line.net + mul(line.withdrawn_quantity, line.net_price, 4) AS net,
-        line.paid + mul(line.withdrawn_quantity, line.paid_price, 4) AS paid,
+        line.net + mul(line.withdrawn_quantity - COALESCE(later_line.quantity, 0), line.net_price, 4) AS net,
+        line.paid + mul(line.withdrawn_quantity - COALESCE(later_line.quantity, 0), line.paid_price, 4) AS paid,
         line.currency AS currency,
         line.channel AS channel,
         CAST(NULL AS text) AS original_sale_id,
         CAST(NULL AS text) AS original_line_no
     FROM line
+    LEFT JOIN later_line ON later_line.order_line_id = line.id
+    LEFT JOIN added ON added.order_line_id = line.id AND added.addition_no = 1
+    UNION ALL
+    SELECT
+        line.order_code AS sale_id,
+        line.id || '/' || later.modification_id AS line_no,
+        line.product_id AS product_id,
+        line.shelf AS shelf,
+        line.customer_id AS customer_id,
+        later.modified_at AS sold_at,
+        'sale' AS kind,
+        line.is_void AS is_void,
+        later.quantity AS quantity,
+        line.includes_tax AS includes_tax,
+        line.price AS price,
+        line.price_with_tax AS price_with_tax,
+        mul(later.quantity, line.net_price, 4) AS net,
+        mul(later.quantity, line.paid_price, 4) AS paid,
+        line.currency AS currency,
+        line.channel AS channel,
+        CAST(NULL AS text) AS original_sale_id,
+        CAST(NULL AS text) AS original_line_no
+    FROM later
+    INNER JOIN line ON line.id = later.order_line_id
     UNION ALL
     SELECT
         'refund/' || refunded.refund_id AS sale_id,
@@ -138,12 +259,12 @@ told AS (
     INNER JOIN line ON line.id = refunded.order_line_id
     UNION ALL
     SELECT
-        'cancellation/' || withdrawn.entry_id AS sale_id,
+        withdrawn.entry AS sale_id,
         line.id AS line_no,
         line.product_id AS product_id,
         line.shelf AS shelf,
         line.customer_id AS customer_id,
-        withdrawn.cancelled_at AS sold_at,
+        withdrawn.taken_at AS sold_at,
         'return' AS kind,
         line.is_void AS is_void,
         -CASE
