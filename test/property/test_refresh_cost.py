@@ -352,7 +352,10 @@ def test_a_shipment_touches_what_was_received_before_it(
 @pytest.mark.parametrize(
     "edit",
     [
-        *(pytest.param(edit, marks=pytest.mark.long) for edit in ({"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"})),
+        *(
+            pytest.param(edit, marks=pytest.mark.long)
+            for edit in ({"units": 2}, {"product": 2}, {"hour": 19}, {"paper": "U"})
+        ),
         {"kind": "sale"},
         None,
     ],
