@@ -13,6 +13,7 @@ import pytest
 from published import Shop, deliver_day, first_day, shop_on
 from servers import POSTGRES, postgres
 from systock import Project
+from systock.errors import TargetError
 
 
 @pytest.fixture(scope="session", params=POSTGRES)
@@ -50,12 +51,16 @@ def published(target_server: str, first_project: Path, tmp_path_factory: pytest.
     with shop_on(target_server, first_project, folder) as made:
         made.project.target_init()
         made.run()
-    (made.path / "systock.toml").write_text(made.settings)
     with psycopg.connect(target_server, autocommit=True) as maker:
         maker.execute(f"ALTER DATABASE {made.database} IS_TEMPLATE true ALLOW_CONNECTIONS false".encode())
     later = Path(shutil.copytree(made.path, folder / "later"))
+    made.publish_to("postgresql://nobody@127.0.0.1:1/none")
+    shutil.copy(made.path / "systock.toml", later)
     deliver_day(later, 2)
-    Project(later).run()
+    with pytest.raises(TargetError, match="warehouse.duckdb holds generation 2"):
+        Project(later).run()
+    for project in (made.path, later):
+        (project / "systock.toml").write_text(made.settings)
     return Published(made.path, later, made.database)
 
 
