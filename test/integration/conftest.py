@@ -57,7 +57,7 @@ def published(target_server: str, first_project: Path, tmp_path_factory: pytest.
     made.publish_to("postgresql://nobody@127.0.0.1:1/none")
     shutil.copy(made.path / "systock.toml", later)
     deliver_day(later, 2)
-    with pytest.raises(TargetError, match="warehouse.duckdb holds generation 2"):
+    with pytest.raises(TargetError, match=r"warehouse\.duckdb holds generation 2"):
         Project(later).run()
     for project in (made.path, later):
         (project / "systock.toml").write_text(made.settings)
