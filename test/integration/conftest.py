@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +10,14 @@ from pathlib import Path
 import pytest
 
 from published import Shop, deliver_day, first_day, shop_on
-from servers import POSTGRES, postgres
 from systock import Project
 from systock.errors import TargetError
 
 
-@pytest.fixture(scope="session", params=POSTGRES)
-def target_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server."""
-    for address in postgres(tmp_path_factory.mktemp("target"), request.param):
-        if "SYSTOCK_TEST_PG_DSN" not in os.environ:  # our own: nothing on it must outlive the machine
-            psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-            with psycopg.connect(address, autocommit=True) as session:
-                session.execute("ALTER SYSTEM SET fsync = off")
-                session.execute("SELECT pg_reload_conf()")
-        yield address
+@pytest.fixture(scope="session")
+def target_server(postgres_server: str) -> str:
+    """The address of the server that is published to."""
+    return postgres_server
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ class Reader(threading.Thread):
             except duckdb.Error as error:
                 self.faults.append(str(error))
             self.reads += 1
-            self.stop.wait(0.02)  # the cores are for those who write
+            self.stop.wait(0.05)  # the cores are for those who write
 
 
 def kill_runs(project: Path, kills: int, seed: int) -> int:
