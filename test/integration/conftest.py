@@ -60,6 +60,7 @@ def published(target_server: str, first_project: Path, tmp_path_factory: pytest.
 def shop(target_server: str, published: Published, tmp_path: Path) -> Iterator[Shop]:
     """A project of its own, whose first day is published to a database of its own."""
     with shop_on(target_server, published.project, tmp_path, template=published.database) as made:
+        made.project.target_init()  # what is granted on a database is not copied with it
         yield made
 
 
@@ -67,6 +68,7 @@ def shop(target_server: str, published: Published, tmp_path: Path) -> Iterator[S
 def shop_ahead(target_server: str, published: Published, tmp_path: Path) -> Iterator[Shop]:
     """The same, whose file has another day that the server has not."""
     with shop_on(target_server, published.a_day_later, tmp_path, template=published.database) as made:
+        made.project.target_init()  # what is granted on a database is not copied with it
         yield made
 
 
