@@ -6,6 +6,8 @@ MADE   := $(VENV)/.made
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
+# Python compiles what is imported, once; of all that is installed it is a small part.
+PIN    := $(PIP) install --no-compile
 LOCK   := --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for editable \
           --no-header --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
@@ -76,11 +78,11 @@ $(MADE):
 
 $(READY): requirements.lock pyproject.toml | $(MADE)
 	@echo "Setting up $(VENV) (once, about a minute) ..." >&2
-	@$(PIP) install --require-hashes --requirement requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIN) --require-hashes --requirement requirements.lock
+	@$(PIN) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements-dev.lock $(READY)
 	@echo "Adding the tools for tests and checks (once) ..." >&2
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIN) --require-hashes --requirement requirements-dev.lock
 	@touch $@

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from servers import POSTGRES, postgres
 
 ROOT = Path(__file__).parents[1]
 
 # Processes that tests start find the package where it is not installed, as in an environment made from a lock alone.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
 
+# Workers share the cores: an engine with a thread on each of them makes a small run a fifth dearer. DuckDB asks this variable
+# for the cores that are its own, in the processes that tests start, too; `[run] threads` and `threads=` still stand above it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["SLURM_CPUS_ON_NODE"] = "1"
+
 # Deadlines measure the machine, not the code: two workers share it with whatever else runs.
 settings.register_profile("short", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # `make test-all` chooses the other by --hypothesis-profile, which is read after this.
 settings.load_profile("short")
+
+
+@pytest.fixture(scope="session", params=POSTGRES)
+def postgres_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server, one for all tests: each makes a database of its own on it."""
+    for address in postgres(tmp_path_factory.mktemp("server"), request.param):
+        if "SYSTOCK_TEST_PG_DSN" not in os.environ:  # our own: nothing on it must outlive the machine
+            psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+            with psycopg.connect(address, autocommit=True) as session:
+                session.execute("ALTER SYSTEM SET fsync = off")
+                session.execute("SELECT pg_reload_conf()")
+        yield address
 
 
 @pytest.fixture(scope="session")

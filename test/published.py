@@ -47,15 +47,21 @@ def first_day(folder: Path) -> Path:
 
 
 class Shop:
-    """A project and a database of its own. `admin`: a superuser's session there, each statement committed."""
+    """A project and a database of its own. `admin`: a superuser's session there, each statement committed.
 
-    def __init__(self, address: str, base: Path, folder: Path, *, database: str = "", user: str = "") -> None:
+    template: the database that it begins as a copy of.
+    """
+
+    def __init__(
+        self, address: str, base: Path, folder: Path, *, database: str = "", user: str = "", template: str = "template1"
+    ) -> None:
         import psycopg
 
         self.path, self.database = folder / "shop", database or f"t_{uuid.uuid4().hex[:12]}"
         shutil.copytree(base, self.path)
         with psycopg.connect(address, autocommit=True) as maker:
-            maker.execute(f'CREATE DATABASE "{self.database.replace(chr(34), chr(34) * 2)}"'.encode())
+            name = self.database.replace(chr(34), chr(34) * 2)
+            maker.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}'.encode())
         self.superuser_url = self._url(address, "")
         self.url = self._url(address, user)
         self.settings = (self.path / "systock.toml").read_text()

@@ -33,7 +33,7 @@ def test_later_landings_change_no_earlier_answer(tmp_path: Path) -> None:
         Project(project).run()
         answers.append(Project(project).query(NET)["net"][0].as_py())
     assert answers == [Decimal(5), Decimal(7), Decimal(7)]
-    for number, answer in enumerate(answers):
+    for number, answer in enumerate(answers[:2]):
         assert Project(project).query(NET, known_at=f"2024-04-0{number + 1}T12:00:00+00:00")["net"][0].as_py() == answer
     with pytest.raises(UsageError, match="nothing was known"):
         Project(project).query(NET, known_at="2024-03-01")

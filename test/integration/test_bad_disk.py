@@ -100,7 +100,10 @@ def _places(calls: dict[str, int], most: int) -> Iterator[tuple[str, int]]:
 
 
 def _fill(folder: Path, monkeypatch: pytest.MonkeyPatch, most: int, arguments: tuple[str, ...]) -> int:
-    """Let the disk be full at many steps of a run, one after the other, and look at what is left each time."""
+    """Let the disk be full at many steps of a run, one after the other, and look at what is left each time.
+
+    After every second of them a run finds room again: so what one leaves meets the next failure, too.
+    """
     shop = good_shop(folder / "shop")
     disk = Disk(monkeypatch)
     good = {"pos_sales_20": HEADER + sale("20-1")}
@@ -125,10 +128,13 @@ def _fill(folder: Path, monkeypatch: pytest.MonkeyPatch, most: int, arguments: t
                 assert shop.gold() != old and not list(shop.path.glob("*.new")), here
         leftovers = [path.name for path in (shop.path / ".systock").glob("*.duckdb*") if path.name != "build.duckdb"]
         assert not leftovers and not list(shop.path.glob(".*.new")), (here, leftovers)
+        if day % 2:
+            continue
         shop.run(*arguments)
         assert not list((shop.path / ".systock" / "bronze" / "tmp").glob("*")), here
         shop.sums_up()
     monkeypatch.undo()
+    shop.run(*arguments)
     shop.is_whole(**good)
     return failed
 
@@ -192,15 +198,17 @@ LOSSES: dict[str, Callable[[Path], None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_what_bronze_does_not_need_is_made_anew(shop: Shop, loss: str) -> None:
-    LOSSES[loss](shop.path)
-    shop.put("pos_sales_2.csv", DAY_TWO)
-    shop.run()
-    shop.is_whole(pos_sales_2=DAY_TWO)
-    shop.put("pos_sales_3.csv", HEADER + sale("3-1"))
-    shop.run()
-    shop.is_whole(pos_sales_2=DAY_TWO, pos_sales_3=HEADER + sale("3-1"))
+def test_what_bronze_does_not_need_is_made_anew(shop: Shop) -> None:
+    """One loss after the other, each before a delivery; and after the last one a run that lost nothing."""
+    good = {}
+    for number, (loss, lose) in enumerate({**LOSSES, "nothing": lambda _: None}.items(), 2):
+        lose(shop.path)
+        good[f"pos_sales_{number}"] = HEADER + sale(f"{number}-1")
+        shop.put(f"pos_sales_{number}.csv", good[f"pos_sales_{number}"])
+        shop.run()
+        shop.sums_up()
+        assert shop.gold()["gold.fact_sale_line"][0] == 20 + len(good), loss
+    shop.is_whole(**good)
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
@@ -226,30 +234,32 @@ def test_a_damaged_build_is_told_and_made_anew_by_a_rebuild(shop: Shop, damage: 
     shop.is_whole(pos_sales_2=DAY_TWO, pos_sales_3=HEADER + sale("3-1"))
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        ".systock/bronze/landing.sqlite",
-        ".systock/state.sqlite",
-        ".systock/build.duckdb",
-        ".systock",
-        ".systock/bronze",
-        ".",
-    ],
+READ_ONLY = (
+    ".systock/bronze/landing.sqlite",
+    ".systock/state.sqlite",
+    ".systock/build.duckdb",
+    ".systock",
+    ".systock/bronze",
+    ".",
 )
-def test_what_is_read_only_is_told_and_nothing_is_published(file: str) -> None:
+
+
+def test_what_is_read_only_is_told_and_nothing_is_published() -> None:
+    good = {}
     with without_privileges() as shop:
         before = shop.published()
-        shop.put("pos_sales_2.csv", DAY_TWO)
-        path = shop.path / file
-        path.chmod(0o555 if path.is_dir() else 0o444)
-        told(shop.systock("run"), 1, path.name or "warehouse.duckdb")
-        assert shop.published() == before
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        for number, file in enumerate(READ_ONLY, 2):
+            good[f"pos_sales_{number}"] = HEADER + sale(f"{number}-1")
+            shop.put(f"pos_sales_{number}.csv", good[f"pos_sales_{number}"])
+            path = shop.path / file
+            path.chmod(0o555 if path.is_dir() else 0o444)
+            told(shop.systock("run"), 1, path.name or "warehouse.duckdb")
+            assert shop.published() == before, file
+            path.chmod(0o755 if path.is_dir() else 0o644)
         shop.run()
         shop.sums_up()
         found = shop.gold()
-    assert found == clean((("pos_sales_2", DAY_TWO),))
+    assert found == clean(tuple(sorted(good.items())))
 
 
 def test_what_is_read_only_is_not_tried_again_and_no_command_calls_it_a_bug() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bad_project import DAY_TWO, HEADER, Shop, clean, good_shop, sale, told, without_privileges
+from bad_project import DAY_TWO, HEADER, Ran, Shop, clean, good_shop, sale, told, without_privileges
 from systock import Project
 
 GOOD = HEADER + "".join(sale(f"3-{number}") for number in range(100))
@@ -118,20 +118,6 @@ def test_one_key_with_two_values_sets_both_aside_until_a_later_version_decides(s
     shop.is_whole(pos_sales_2=DAY_TWO, pos_sales_3=later)
 
 
-def test_exact_repeats_are_one_line(shop: Shop) -> None:
-    shop.put("pos_sales_2.csv", DAY_TWO + sale("2-1") + sale("2-1"))
-    shop.run()
-    shop.is_whole(pos_sales_2=DAY_TWO)
-    assert shop.set_aside() == []
-
-
-def test_only_a_header_is_a_delivery_without_rows(shop: Shop) -> None:
-    shop.put("pos_sales_2.csv", HEADER)
-    shop.run()
-    assert shop.refused() == {} and shop.set_aside() == []
-    shop.is_whole()
-
-
 def test_only_a_header_with_a_column_of_its_own_beside_a_line_that_is_set_aside(shop: Shop) -> None:
     shop.replace("sources/pos/sale_line.sql", "SELECT ", "SELECT note AS employee_id, ")
     (shop.path / "incoming" / "pos_sales_2.csv").write_text(HEADER + sale("2-1", quantity="oops"))
@@ -144,7 +130,6 @@ def test_only_a_header_with_a_column_of_its_own_beside_a_line_that_is_set_aside(
 def test_a_product_that_is_not_known_stands_under_the_unknown_one_and_heals(shop: Shop) -> None:
     shop.put("pos_sales_2.csv", HEADER + sale("2-1", product="P9"))
     shop.run()
-    shop.is_whole(pos_sales_2=HEADER + sale("2-1", product="P9"))
     key = "SELECT product_key, product_id, net_amount FROM gold.fact_sale_line WHERE product_id = 'P9'"
     assert shop.systock("query", key, "--format", "csv").out.splitlines()[1].startswith("0,P9,")
     product = '{"code": "P9", "name": "x", "cost": "1", "unit": "pcs", "changed_at": "2024-01-01T00:00:00+00:00"}\n'
@@ -207,21 +192,6 @@ def test_the_wrong_encoding_is_told_with_row_and_byte_and_heals_with_the_setting
     shop.is_whole(pos_sales_2=DAY_TWO, pos_sales_3=text)
 
 
-def test_utf16_and_cp1252_read_as_what_they_are(shop: Shop) -> None:
-    text = HEADER + sale("4-1", product="Größe")
-    shop.put("pos_sales_2.csv", text.encode("utf-16"))
-    shop.put("pos_sales_3.csv", text.replace("4-1", "4-2").encode("cp1252"))
-    shop.run()
-    shop.is_whole(pos_sales_2=text, pos_sales_3=text.replace("4-1", "4-2"))
-
-
-def test_a_folder_named_like_a_file_is_no_file(shop: Shop) -> None:
-    (shop.path / "incoming" / "pos_sales_2.csv").mkdir()
-    shop.put("pos_sales_3.csv", DAY_TWO)
-    shop.run()
-    shop.is_whole(pos_sales_3=DAY_TWO)
-
-
 def test_a_file_without_read_permission_is_refused_and_read_when_permitted() -> None:
     with without_privileges() as shop:
         shop.put("pos_sales_2.csv", DAY_TWO)
@@ -236,33 +206,6 @@ def test_a_file_without_read_permission_is_refused_and_read_when_permitted() -> 
         shop.sums_up()
         found = shop.gold()
     assert found == clean((("pos_sales_2", DAY_TWO), ("pos_sales_3", GOOD)))
-
-
-def test_a_key_twice_in_a_full_extract_is_named_by_the_columns_of_the_file(shop: Shop) -> None:
-    shop.put("erp_locations_2.csv", "code,name,zone,country\nS1,Berlin,Europe/Berlin,DE\nS2,A,UTC,DE\nS2,B,UTC,DE\n")
-    shop.run()
-    assert shop.set_aside() == [
-        ("erp_locations_2.csv", row, "same key with other values at the same instant", "code", "code S2")
-        for row in (3, 4)
-    ]
-
-
-def test_a_refused_file_is_in_the_list_of_what_is_set_aside(shop: Shop) -> None:
-    shop.put("pos_sales_3.csv", b"")
-    shop.run()
-    listed = shop.systock("quarantine", "list")
-    assert listed.code == 0
-    assert "pos_sales_3.csv" in listed.out and "empty (0 bytes)" in listed.out
-
-
-def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(shop: Shop) -> None:
-    shop.put("pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", unit="crate") + sale("2-3"))
-    for run in (shop.run(), shop.run()):
-        assert "Held back" in run.out and "2 lines now" in run.out
-        assert "2 × sale lines: unit without conversion" in run.out
-        assert "systock quarantine list" in run.out
-    assert "Held back" not in shop.run("--dry-run").out
-    assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
 
 
 def test_a_source_table_or_entity_that_is_not_there_is_refused_with_those_that_are(shop: Shop) -> None:
@@ -282,14 +225,68 @@ def test_a_source_table_or_entity_that_is_not_there_is_refused_with_those_that_a
         assert shop.systock("quarantine", "list", "--entity", entity).code == 0, entity
 
 
-def test_a_limit_of_none_is_all(shop: Shop) -> None:
-    shop.put(
-        "pos_sales_2.csv", HEADER + sale("2-1", unit="box") + sale("2-2", quantity="x") + sale("2-3", quantity="y")
-    )
+GROESSE = HEADER + sale("4-1", product="Größe")
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """What looks broken and is not, and what is, side by side in one delivery."""
+    shop = good_shop(tmp_path_factory.mktemp("odd") / "shop")
+    shop.put("pos_sales_2.csv", DAY_TWO + sale("2-1") + sale("2-1"))
+    shop.put("pos_sales_3.csv", HEADER)
+    shop.put("pos_sales_4.csv", GROESSE.encode("utf-16"))
+    shop.put("pos_sales_5.csv", GROESSE.replace("4-1", "4-2").encode("cp1252"))
+    (shop.path / "incoming" / "pos_sales_6.csv").mkdir()
+    shop.put("pos_sales_7.csv", b"")
+    shop.put("erp_locations_2.csv", "code,name,zone,country\nS1,Berlin,Europe/Berlin,DE\nS2,A,UTC,DE\nS2,B,UTC,DE\n")
+    shop.run()
+    return shop
+
+
+def test_repeats_headers_alone_encodings_and_folders_are_what_they_are(odd: Shop) -> None:
+    """Exact repeats are one line, a header alone is a delivery without rows, UTF-16 and cp1252 are read, a folder is no file."""
+    places = "code,name,zone,country\nS1,Berlin,Europe/Berlin,DE\n"
+    good = {"pos_sales_2": DAY_TWO, "pos_sales_4": GROESSE, "pos_sales_5": GROESSE.replace("4-1", "4-2")}
+    odd.is_whole(**good, **{"erp_locations_2.csv": places})
+    assert {file for file, *_ in odd.set_aside()} == {"erp_locations_2.csv", "pos_sales_7.csv"}
+    assert set(odd.refused()) == {"pos_sales_7.csv"}
+
+
+def test_a_key_twice_in_a_full_extract_is_named_by_the_columns_of_the_file(odd: Shop) -> None:
+    assert [found for found in odd.set_aside() if found[0] == "erp_locations_2.csv"] == [
+        ("erp_locations_2.csv", row, "same key with other values at the same instant", "code", "code S2")
+        for row in (3, 4)
+    ]
+
+
+def test_a_refused_file_is_in_the_list_of_what_is_set_aside(odd: Shop) -> None:
+    listed = odd.systock("quarantine", "list")
+    assert listed.code == 0
+    assert "pos_sales_7.csv" in listed.out and "empty (0 bytes)" in listed.out
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, tuple[Ran, Ran]]:
+    """Lines that lack something, lines and a file that are broken; and what two runs said of them."""
+    shop = good_shop(tmp_path_factory.mktemp("waiting") / "shop")
+    held = sale("2-1", unit="box") + sale("2-2", unit="crate")
+    shop.put("pos_sales_2.csv", HEADER + held + sale("2-3") + sale("2-4", quantity="x") + sale("2-5", quantity="y"))
     shop.put("pos_sales_3.csv", b"")
-    shop.run()
-    shop.run()
-    project = Project(shop.path)
-    assert len(project.quarantine(0)) == len(project.quarantine(1000)) == 4 and len(project.quarantine(3)) == 3
+    return shop, (shop.run(), shop.run())
+
+
+def test_each_run_says_what_is_held_back_until_what_it_lacks_is_there(waiting: tuple[Shop, tuple[Ran, Ran]]) -> None:
+    shop, runs = waiting
+    for run in runs:
+        assert "Held back" in run.out and "2 lines now" in run.out
+        assert "2 × sale lines: unit without conversion" in run.out
+        assert "systock quarantine list" in run.out
+    assert "Held back" not in shop.run("--dry-run").out
+    assert Project(shop.path).held_back() == [{"entity": "sale_line", "reason": "unit without conversion", "lines": 2}]
+
+
+def test_a_limit_of_none_is_all(waiting: tuple[Shop, tuple[Ran, Ran]]) -> None:
+    project = Project(waiting[0].path)
+    assert len(project.quarantine(0)) == len(project.quarantine(1000)) > 3 == len(project.quarantine(3))
     assert len(project.batches(limit=0)) == len(project.batches(limit=1000)) > 1 == len(project.batches(limit=1))
     assert len(project.runs(0)) == len(project.runs(1000)) > 1 == len(project.runs(1))

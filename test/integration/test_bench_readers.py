@@ -18,7 +18,6 @@ from published import Shop
 
 
 def test_waits_and_errors_of_readers_are_seen(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.run()
     paused = threading.Event()
     with Readers(shop.superuser_url, 2) as unhindered:
         unhindered.wait_for(1)

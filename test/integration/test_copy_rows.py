@@ -18,7 +18,7 @@ from systock.data_warehouse.engine.postgres_ddl import type_sql
 from systock.data_warehouse.table_file import TYPES
 from systock.load.copy_rows import CopiedColumn, copy_rows
 
-from ..servers import POSTGRES, Server, postgres
+from ..servers import Server
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -41,14 +41,9 @@ VALUES = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=POSTGRES)
-def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from postgres(tmp_path_factory.mktemp("server"), request.param)
-
-
 @pytest.fixture(scope="module")
-def connection(address: str) -> Iterator[Any]:
-    server = Server("postgres", address, Path())
+def connection(postgres_server: str) -> Iterator[Any]:
+    server = Server("postgres", postgres_server, Path())
     with psycopg.connect(server.url, autocommit=True) as opened:
         opened.execute("SET timezone = 'America/New_York'")
         yield opened
@@ -107,8 +102,8 @@ def test_more_rows_than_a_batch_and_none(engine: DuckDBEngine, connection: Any) 
     assert connection.execute('SELECT count(*), sum("A b") FROM many').fetchall() == [(50001, 1250025000)]
 
 
-def test_a_server_of_another_encoding_gets_the_same_texts(address: str, engine: DuckDBEngine) -> None:
-    server = Server("postgres", address, Path())
+def test_a_server_of_another_encoding_gets_the_same_texts(postgres_server: str, engine: DuckDBEngine) -> None:
+    server = Server("postgres", postgres_server, Path())
     server.execute("CREATE DATABASE western ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     try:
         with psycopg.connect(server.url, dbname="western") as western:

@@ -205,7 +205,6 @@ def test_lines_from_before_that_hold_no_value_are_noted_as_well(people: Path) ->
 
 @pytest.mark.long
 def test_the_server_is_brought_to_what_is_left(shop: Shop) -> None:
-    shop.run()
     counted = "SELECT count(*) FROM gold.dim_product WHERE product_name = 'x'"
     assert shop.admin.execute(counted).fetchall() == [(3,)]
     done = shop.project.erase("erp", "products", {"code": "P1"}, ["name"])

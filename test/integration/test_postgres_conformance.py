@@ -20,7 +20,7 @@ from systock.pipeline_manager.definitions import CONTRACTS, SCHEMA
 from systock.simulator import simulate, write_project
 from warehouse_copy import copy_warehouse
 
-from ..servers import POSTGRES, Server, postgres
+from ..servers import Server
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -50,20 +50,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBEngine]:
         yield opened
 
 
-@pytest.fixture(scope="module", params=POSTGRES)
-def connection(
-    request: pytest.FixtureRequest, engine: DuckDBEngine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def connection(engine: DuckDBEngine, postgres_server: str) -> Iterator[Any]:
     """The same warehouse on PostgreSQL."""
-    for address in postgres(tmp_path_factory.mktemp("server"), request.param):
-        server = Server("postgres", address, Path())
-        with psycopg.connect(server.url) as opened:
-            copy_warehouse(engine, opened, PARTS)
-            opened.commit()
-            opened.autocommit = True
-            opened.execute(ODD_SESSION)
-            yield opened
-        server.close()
+    server = Server("postgres", postgres_server, Path())
+    with psycopg.connect(server.url) as opened:
+        copy_warehouse(engine, opened, PARTS)
+        opened.commit()
+        opened.autocommit = True
+        opened.execute(ODD_SESSION)
+        yield opened
+    server.close()
 
 
 def same(engine: DuckDBEngine, connection: Any, table: TableFile, asked: str = "") -> int:

@@ -17,7 +17,7 @@ from systock.data_warehouse.table_file import load_folder, parse_text
 from systock.errors import DefinitionError
 from systock.pipeline_manager.definitions import CONTRACTS, SCHEMA
 
-from ..servers import POSTGRES, Server, postgres
+from ..servers import Server
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -61,17 +61,16 @@ def schema() -> PostgresSchema:
     return PostgresSchema(load_folder(SCHEMA) | {table.qualified: table for table in odd}, load_folder(CONTRACTS))
 
 
-@pytest.fixture(scope="module", params=POSTGRES)
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def made(postgres_server: str) -> Iterator[Any]:
     """A connection to a database with the schema."""
-    for address in postgres(tmp_path_factory.mktemp("server"), request.param):
-        server = Server("postgres", address, Path())
-        with psycopg.connect(server.url) as opened:
-            with opened.transaction():
-                for statement in schema().statements():
-                    opened.execute(statement.sql)
-            yield opened
-        server.close()
+    server = Server("postgres", postgres_server, Path())
+    with psycopg.connect(server.url) as opened:
+        with opened.transaction():
+            for statement in schema().statements():
+                opened.execute(statement.sql)
+        yield opened
+    server.close()
 
 
 @pytest.fixture

@@ -44,47 +44,46 @@ def net_amounts(project: Project) -> list[tuple[int, float]]:
     return [(row["snapshot_no"], float(row["net"])) for row in project.query(sql).to_pylist()]
 
 
-def test_what_is_captured_is_what_a_snapshot_keeps(shop: Shop, tmp_path: Path) -> None:
+def test_what_is_captured_is_what_a_snapshot_keeps(new_shop: Shop, tmp_path: Path) -> None:
     """Row by row, of an instant and of a day's end; at night in Berlin, where the day goes on in New York."""
-    shutil.rmtree(shop.path)
-    shop.settings = (make_project(shop.path, known_at="mtime") / "systock.toml").read_text()
+    shutil.rmtree(new_shop.path)
+    new_shop.settings = (make_project(new_shop.path, known_at="mtime") / "systock.toml").read_text()
     deliver(
-        shop.path, "erp_locations", [("S1", "Mitte", "Europe/Berlin"), ("S2", "Soho", "America/New_York")], "1", 1e9
+        new_shop.path, "erp_locations", [("S1", "Mitte", "Europe/Berlin"), ("S2", "Soho", "America/New_York")], "1", 1e9
     )
-    deliver(shop.path, "erp_products", [("P1", "Tea", "1.25", "pcs", "2024-01-01T00:00:00+00:00")], "1", 1e9)
-    deliver(shop.path, "counts_counts", [("S1", "P1", "2024-02-28", "50")], "1", 1_709_200_000.0)
+    deliver(new_shop.path, "erp_products", [("P1", "Tea", "1.25", "pcs", "2024-01-01T00:00:00+00:00")], "1", 1e9)
+    deliver(new_shop.path, "counts_counts", [("S1", "P1", "2024-02-28", "50")], "1", 1_709_200_000.0)
     for number, (store, sold_at) in enumerate((("S1", "03-01T15"), ("S2", "03-01T20"), ("S1", "03-02T00"))):
         at = f"2024-{sold_at}:30:00+00:00"
         sold = [(f"r{number}", "1", store, "P1", at, "2", "", "1.50", "", at)]
         known = datetime.fromisoformat("2024-03-02T01:00:00+00:00").timestamp()
-        deliver(shop.path, "pos_sales", sold, str(number), known)
-    shop.publish_to(shop.url)
-    shop.run()
-    shutil.copytree(shop.path, tmp_path / "twin")
-    (tmp_path / "twin" / "systock.toml").write_text(shop.settings)
+        deliver(new_shop.path, "pos_sales", sold, str(number), known)
+    new_shop.publish_to(new_shop.url)
+    new_shop.run()
+    shutil.copytree(new_shop.path, tmp_path / "twin")
+    (tmp_path / "twin" / "systock.toml").write_text(new_shop.settings)
     twin = Project(tmp_path / "twin")
     for as_of, asked in ((AS_OF, f"'{AS_OF}'"), ("2024-03-01", "DATE '2024-03-01'")):
         for kind in KINDS:
-            capture(shop.admin, kind, asked)
+            capture(new_shop.admin, kind, asked)
         twin.snapshot_take(as_of=as_of)
-    target = shop.run()
-    assert (target["captures"], target["how"]) == (6, "changes") and shop.differences() == []
+    target = new_shop.run()
+    assert (target["captures"], target["how"]) == (6, "changes") and new_shop.differences() == []
     for kind in KINDS:
-        (first, *_), (expected, *_) = here, there = taken(shop.project, kind), taken(twin, kind)
+        (first, *_), (expected, *_) = here, there = taken(new_shop.project, kind), taken(twin, kind)
         assert [rows for _, rows in here] == [rows for _, rows in there] and all(rows for _, rows in here)
         for fact, wanted in ((fact, wanted) for (fact, _), (wanted, _) in zip(here, there, strict=True)):
             assert {n: fact[n] for n in ("as_of", "is_derived", "row_count")} == {
                 n: wanted[n] for n in ("as_of", "is_derived", "row_count")
             }
         assert first[0]["known_at"] == expected[0]["known_at"]
-    over = [{(row["location_id"], row["is_day_over"]) for row in rows} for _, rows in taken(shop.project, "sales")]
+    over = [{(row["location_id"], row["is_day_over"]) for row in rows} for _, rows in taken(new_shop.project, "sales")]
     assert over == [{("S1", True), ("S1", False), ("S2", False)}, {("S1", True), ("S2", False)}]
-    assert shop.run()["captures"] == 0 and shop.rows("SELECT count(*) FROM systock.captured_row") == [(0,)]
+    assert new_shop.run()["captures"] == 0 and new_shop.rows("SELECT count(*) FROM systock.captured_row") == [(0,)]
 
 
 def test_a_crash_neither_loses_nor_doubles_a_capture(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off once it has landed, then once the file is published; and a capture of an older generation than the last snapshot."""
-    shop.run()
     capture(shop.admin, "sales")
 
     def crash(*_: Any, **__: Any) -> None:
@@ -111,7 +110,6 @@ def test_a_crash_neither_loses_nor_doubles_a_capture(shop: Shop, monkeypatch: py
 
 
 def test_who_may_call_and_what_is_refused(shop: Shop) -> None:
-    shop.run()
     with psycopg.connect(shop.superuser_url, autocommit=True) as session:
         for role in ("systock_reader", "systock_analyst"):
             session.execute(f"SET ROLE {role}".encode())
@@ -154,7 +152,6 @@ def test_who_may_call_and_what_is_refused(shop: Shop) -> None:
 
 
 def test_a_call_waits_for_no_publication_and_sees_one_generation(shop: Shop) -> None:
-    shop.run()
     with psycopg.connect(shop.superuser_url) as publication:
         publication.execute("UPDATE meta.progress SET generation = 99")
         publication.execute("DELETE FROM gold.fact_sale_line")
@@ -177,7 +174,6 @@ def test_a_call_waits_for_no_publication_and_sees_one_generation(shop: Shop) -> 
 
 @pytest.mark.long
 def test_what_was_captured_outlasts_tables_that_are_made_anew(shop: Shop) -> None:
-    shop.run()
     capture(shop.admin, "sales")
     with psycopg.connect(shop.superuser_url) as older:
         older.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -197,7 +193,6 @@ def test_what_was_captured_outlasts_tables_that_are_made_anew(shop: Shop) -> Non
 
 
 def test_pruning_keeps_what_is_still_needed(shop: Shop) -> None:
-    shop.run()
     capture(shop.admin, "sales")
     shop.run()
     capture(shop.admin, "stock")

@@ -58,10 +58,13 @@ def test_a_state_that_is_still_to_come_is_refused(tmp_path: Path, as_of: str) ->
     assert as_of in str(caught.value)
 
 
-def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
+def test_a_day_before_the_first_sale_is_empty_and_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     deliver(project, "pos_sales", [sale("1", "5")], "1")
     Project(project).run()
+    [taken] = Project(project).snapshot_take("sales", "2024-03-28")
+    assert taken["row_count"] == 0 and taken["is_derived"]
+    assert rows(project, SALES) == []
     Project(project).snapshot_take("sales", "2024-03-29")
     [again] = Project(project).snapshot_take("sales", "2024-03-30")
     assert again["changes"] == 0
@@ -69,23 +72,14 @@ def test_a_state_without_change_is_still_a_snapshot(tmp_path: Path) -> None:
     assert again == Project(project).snapshots()[0]
 
 
-def test_a_day_before_the_first_sale_is_empty(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "p")
-    deliver(project, "pos_sales", [sale("1", "5")], "1")
-    Project(project).run()
-    [taken] = Project(project).snapshot_take("sales", "2024-03-28")
-    assert taken["row_count"] == 0 and taken["is_derived"]
-    assert rows(project, SALES) == []
-
-
 def test_a_price_that_goes_back_and_back_again(tmp_path: Path) -> None:
     """The same changes as an earlier snapshot's are changes all the same."""
     project = make_project(tmp_path / "p")
-    for number, price in enumerate(("5", "7", "5", "7", "5")):
+    for number, price in enumerate(("5", "7", "5", "7")):
         deliver(project, "pos_sales", [sale("1", price, f"2024-03-30T0{number}:00:00+00:00")], str(number))
         Project(project).run()
         Project(project).snapshot_take("sales", "2024-03-29")
-    assert [net for *_, net in rows(project, SALES)] == [Decimal(price) for price in (5, 7, 5, 7, 5)]
+    assert [net for *_, net in rows(project, SALES)] == [Decimal(price) for price in (5, 7, 5, 7)]
     assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
 
 

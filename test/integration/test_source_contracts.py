@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,11 @@ FROM bronze.pos__sales
 """
 
 
-#: The compiled SQL of the first project serves the others.
-COMPILED: list[bytes] = []
-
-
 class Shop:
     """A till whose exports change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / ".systock").mkdir()
-        if COMPILED:
-            (folder / ".systock/compiled.json").write_bytes(COMPILED[0])
         self.set("")
         self.map(MAPPING)
 
@@ -70,9 +64,7 @@ class Shop:
         self.put("d.csv", HEADER, 31, tail='"1,50"', day=4)
 
     def run(self, **options: Any) -> RunSummary:
-        summary = Project(self.folder).run(**options)
-        COMPILED[:] = [(self.folder / ".systock/compiled.json").read_bytes()]
-        return summary
+        return Project(self.folder).run(**options)
 
     def sold(self) -> list[int]:
         rows = Project(self.folder).query("SELECT sale_id FROM silver.sale_line").column(0).to_pylist()
@@ -90,12 +82,18 @@ class Shop:
         }
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    made = Shop(tmp_path)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A till whose first export is in the warehouse."""
+    made = Shop(tmp_path_factory.mktemp("first"))
     made.put("a.csv", HEADER, 1)
     made.run()
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def shop(first: Path, tmp_path: Path) -> Shop:
+    return Shop(Path(shutil.copytree(first, tmp_path / "shop")))
 
 
 LINE = "sources/pos/sale_line.sql:8"

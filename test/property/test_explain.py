@@ -23,7 +23,6 @@ from systock.simulator.simulate import simulate, write_project
 FEW = {
     "gold.fact_sale_line": ["net_amount"],
     "gold.fact_stock_movement": ["on_hand_after_units"],
-    "gold.fact_stock_interval": ["to_date"],
     "gold.fact_purchase_order_line": ["is_on_time_in_full"],
     "gold.dim_product": ["valid_to_at"],
     "serve.sales_daily": ["net_amount"],

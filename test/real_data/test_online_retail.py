@@ -90,11 +90,11 @@ def load(project: Path, deliveries: Iterable[Iterable[Path]]) -> Path:
 
 
 def shuffled(days: list[Path], seed: int) -> Iterator[list[Path]]:
-    """All days in random order, one to three of them at a time."""
+    """All days in random order, three to six of them at a time."""
     chance, left = random.Random(seed), list(days)
     chance.shuffle(left)
     while left:
-        size = chance.randint(1, 3)
+        size = chance.randint(3, 6)
         yield left[:size]
         left = left[size:]
 

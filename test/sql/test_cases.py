@@ -11,24 +11,23 @@ import pytest
 from sql.case_file import read_case
 from sql.case_runner import CaseFailed, prepare, run_case, table_files
 
-from ..servers import POSTGRES, Server, postgres
+from ..servers import Server
 
 FOLDER = Path(__file__).parent
 CASES = sorted(FOLDER.glob("*/*.case"))
 
 
-@pytest.fixture(scope="module", params=POSTGRES)
-def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def connection(postgres_server: str) -> Iterator[Any]:
     """A database on PostgreSQL, in a session whose time zone may change no row."""
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-    for address in postgres(tmp_path_factory.mktemp("server"), request.param):
-        server = Server("postgres", address, Path())
-        with psycopg.connect(server.url) as opened:
-            opened.execute("SET timezone = 'America/New_York'")
-            prepare(opened)
-            opened.commit()
-            yield opened
-        server.close()
+    server = Server("postgres", postgres_server, Path())
+    with psycopg.connect(server.url) as opened:
+        opened.execute("SET timezone = 'America/New_York'")
+        prepare(opened)
+        opened.commit()
+        yield opened
+    server.close()
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
