@@ -172,10 +172,31 @@ def test_functions_take_their_arguments_by_name(connection: Any) -> None:
     )
     [(said,)] = connection.execute("SELECT obj_description('serve.stock_as_of'::regproc)").fetchall()
     assert "reserved_units: set aside for customers' orders" in said
-    with pytest.raises(
-        psycopg.errors.InvalidTextRepresentation, match="what was known before 2024-01-01 00:00:00 UTC is not kept"
-    ):
-        connection.execute("SELECT * FROM serve.stock_as_of('2024-05-01', '2023-05-02')")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "SELECT * FROM serve.{} WHERE product_id = 'x'",
+        "SELECT count(*) FROM serve.{}",
+        "SELECT 1 WHERE EXISTS (SELECT FROM serve.{} LIMIT 1)",
+        "SELECT p.product_id FROM gold.dim_product AS p RIGHT JOIN serve.{} AS s ON s.product_durable_key = p.product_durable_key AND s.location_durable_key = 1",
+    ],
+)
+@pytest.mark.parametrize("function", ["stock_as_of('2024-05-01', {})", "sales_as_of('2024-05-01', '2024-05-02', {})"])
+def test_functions_refuse_also_where_they_find_nothing(connection: Any, function: str, asked: str) -> None:
+    """Whatever is asked of the answer; no state of knowledge, or one that is to come, is what is known so far."""
+    connection.execute("INSERT INTO meta.progress VALUES (1, 1, now(), '2024-01-01 00:00:00+00')")
+    for known_at in ("NULL", "'infinity'", "'2024-01-01 00:00:00+00'"):
+        connection.execute(asked.format(function.format(known_at)))
+    for known_at in ("'2023-12-31 23:59:59+00'", "'-infinity'"):
+        connection.execute("SAVEPOINT asked")
+        with pytest.raises(
+            psycopg.errors.InvalidParameterValue, match="known before 2024-01-01 00:00:00.* is not kept"
+        ) as told:
+            connection.execute(asked.format(function.format(known_at)))
+        assert "systock rebuild --history" in (told.value.diag.message_hint or "")
+        connection.execute("ROLLBACK TO SAVEPOINT asked")
 
 
 def test_a_name_that_postgres_would_cut_stops() -> None:

@@ -65,6 +65,18 @@ def test_what_is_not_kept_is_never_guessed(landed: Path) -> None:
     for sql in (STOCK, SALES):
         with pytest.raises(QueryError, match="what was known before 2024-04-07 00:00:00 UTC is not kept"):
             Project(landed).query(sql.format(MOMENTS[2]))
+        # Also where there is nothing to find: on days before all others, or of a product that there is none of.
+        for nothing in (
+            ("2024-", "1999-", "*"),
+            ("ORDER", "WHERE product_id = 'x' ORDER", "*"),
+            ("2024-", "1999-", "count(*)"),
+        ):
+            asked = sql.replace(*nothing[:2]).replace("*", nothing[2])
+            with pytest.raises(QueryError, match="is not kept"):
+                Project(landed).query(asked.format(MOMENTS[2]))
+        so_far = [Project(landed).query(sql.format(known)).to_pylist() for known in (MOMENTS[-1], "infinity")]
+        asked = sql.replace("TIMESTAMPTZ '{}'", "NULL")
+        assert Project(landed).query(asked).to_pylist() == so_far[0] == so_far[1] != []
     # what lands from now on is kept
     deliver(landed, "counts_counts", [("S1", "P2", "2024-03-21", "9")], "k20240408T000000Z")
     Project(landed).run()

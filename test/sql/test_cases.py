@@ -10,6 +10,7 @@ import pytest
 
 from sql.case_file import read_case
 from sql.case_runner import CaseFailed, prepare, run_case, table_files
+from systock.data_warehouse.engine.postgres_ddl import guard_statements
 
 from ..servers import Server
 
@@ -25,6 +26,7 @@ def connection(postgres_server: str) -> Iterator[Any]:
     with psycopg.connect(server.url) as opened:
         opened.execute("SET timezone = 'America/New_York'")
         prepare(opened)
+        opened.execute(guard_statements()[0].sql)
         opened.commit()
         yield opened
     server.close()

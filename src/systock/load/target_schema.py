@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from systock.data_warehouse.engine.postgres_ddl import (
+    GUARD,
+    guard_statements,
     index_statements,
     primary_key_statements,
     reference_statements,
@@ -141,7 +143,9 @@ def make_schema(postgres: PostgresSchema) -> TargetSchema:
         if kind.refresh == "snapshot"
     ]
     prune = TargetQuestion("meta", "prune", "procedure", tuple(prune_procedure(schemas)))
-    return TargetSchema(schemas, tuple(map(_table, postgres.stored)), (*questions, *procedures, prune))
+    schema, _, name = GUARD.partition(".")
+    guard = TargetQuestion(schema, name, "function", tuple(statement.sql for statement in guard_statements()))
+    return TargetSchema(schemas, tuple(map(_table, postgres.stored)), (guard, *questions, *procedures, prune))
 
 
 def _table(file: TableFile) -> TargetTable:

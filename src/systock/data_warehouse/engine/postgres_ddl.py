@@ -17,6 +17,9 @@ from systock.sql_text import quoted
 #: PostgreSQL cuts longer names, in bytes, without a word.
 LONGEST_NAME = 63
 
+#: The function that the functions of questions ask whether they may answer.
+GUARD = "meta.is_kept"
+
 #: What statements make, in the order in which they are made.
 KINDS = ("schema", "table", "comment", "primary key", "index", "reference", "view", "function")
 
@@ -177,6 +180,34 @@ def comment_statements(table: TableFile, kind: str) -> list[Statement]:
     said += [(f"COLUMN {qualified_sql(table)}.{name_sql(column.name)}", column.comment) for column in table.columns]
     return [
         Statement("comment", table.qualified, f"COMMENT ON {what} IS {text_sql(text)}") for what, text in said if text
+    ]
+
+
+def guard_statements() -> list[Statement]:
+    """The function behind the macro is_kept: TRUE, or the error that says from when on knowledge is kept and what to do."""
+    return [
+        Statement(
+            "function",
+            GUARD,
+            """CREATE FUNCTION "meta"."is_kept"(known_at timestamptz, history_from_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $guard$
+BEGIN
+    IF known_at >= history_from_at THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION 'what was known before % UTC is not kept in this warehouse',
+            to_char(history_from_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')
+        USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'systock rebuild --history keeps it, systock query --known-at asks without it.';
+END
+$guard$""",
+        ),
+        Statement(
+            "comment",
+            GUARD,
+            f"COMMENT ON FUNCTION {GUARD}(timestamptz, timestamptz) IS "
+            "'TRUE where the tables of versions tell a state of knowledge; else an error that says so'",
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from systock.data_warehouse.engine.postgres_ddl import (
     Statement,
     comment_statements,
     function_statements,
+    guard_statements,
     index_statements,
     name_sql,
     primary_key_statements,
@@ -86,7 +87,10 @@ class PostgresSchema:
 
     def views_and_functions(self) -> list[Statement]:
         """The questions; the tables that they read must be there."""
-        return [statement for table in self.questions for statement in self.question(table)]
+        return [
+            *guard_statements(),
+            *(statement for table in self.questions for statement in self.question(table)),
+        ]
 
     def question(self, table: TableFile) -> list[Statement]:
         """The statements of one of `questions`."""
