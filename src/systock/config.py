@@ -67,10 +67,14 @@ class ProjectSettings(Section):
 
 
 class RowAccess(Section):
-    """[target.row_access.<role>]: the places whose rows a role of the server sees: those named, and all of these regions."""
+    """[target.row_access.<role>]: the places whose rows a role of the server sees: those named, and all of these regions.
 
-    locations: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    regions: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    rights: what it may read of them, as systock_reader or systock_analyst do.
+    """
+
+    locations: tuple[Annotated[str, AfterValidator(values.place_name)], ...] = ()
+    regions: tuple[Annotated[str, AfterValidator(values.place_name)], ...] = ()
+    rights: Literal["reader", "analyst"] = "reader"
 
 
 class TargetSettings(Section):

@@ -243,6 +243,13 @@ def restricted_role(value: str) -> str:
     return value
 
 
+def place_name(value: str) -> str:
+    """A location or region."""
+    if not value or "\0" in value:
+        raise ValueError(f"{value!r} is not the name of a place: it is empty or holds a NUL, which no server takes")
+    return value
+
+
 def target_url(value: SecretStr) -> SecretStr:
     """Where a generation is published."""
     # No message here: it could show an expanded secret. The translation below shows the text of the file.

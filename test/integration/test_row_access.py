@@ -40,14 +40,18 @@ class Restricted:
 
     def allow(self, **places: list[str]) -> None:
         """Write the settings so that the role sees these places."""
-        sections = f"[target.row_access.{json.dumps(self.role, ensure_ascii=False)}]\n"
+        sections = f'[target.row_access.{json.dumps(self.role, ensure_ascii=False)}]\nrights = "analyst"\n'
         sections += "".join(f"{name} = {json.dumps(value)}\n" for name, value in places.items())
         self.shop.publish_to(self.shop.url, sections if places else "")
 
     def grant(self) -> None:
-        """Let the user read, with the role."""
+        """Let the user read, by the role alone."""
         self.shop.admin.execute(f"CREATE ROLE {self.user}".encode())
-        self.shop.admin.execute(f"GRANT systock_analyst, {quoted(self.role)} TO {self.user}".encode())
+        self.shop.admin.execute(f"GRANT {quoted(self.role)} TO {self.user}".encode())
+
+    def told(self) -> list[str]:
+        """What `target status` says of row_access."""
+        return [row["what"] for row in self.shop.project.target_status()["row_access"]]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the user sees."""
@@ -112,7 +116,23 @@ def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
     assert north.ids("serve.stock_as_of('2024-03-31', '9999-01-01')") == {"S1"}
     assert north.rows("SELECT count(*) FROM gold.dim_product")[0][0] == 4
     everything = {place for place, _ in LOCATIONS}
+    assert north.told() == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="set role"), north.shop.admin.transaction():
+        north.shop.admin.execute(f"SET LOCAL SESSION AUTHORIZATION {north.user}".encode())
+        north.shop.admin.execute("SET ROLE systock_analyst")
+    # Who may take a wider role, by whichever group, is told of.
+    north.shop.admin.execute(f"GRANT systock_reader TO {quoted(north.role)}".encode())
+    north.shop.admin.execute(f"GRANT systock_analyst TO {north.user}".encode())
+    ways = north.told()
+    assert [line.partition(" and see all")[0] for line in ways] == [
+        f"{north.role} is held to its places, but may SET ROLE systock_reader",
+        f"{north.user} is held to its places, but may SET ROLE systock_analyst",
+    ]
+    assert f'REVOKE "systock_analyst" FROM {quoted(north.user)}' in ways[1]
+    warned = [row["for"] for row in north.shop.project.target_init() if row["kind"] == "warning"]
+    assert warned == ways and set(ways) <= set(north.shop.project.run().warnings)
     north.shop.admin.execute(f"REVOKE {quoted(north.role)} FROM {north.user}".encode())
+    assert len(north.told()) == 1
     assert north.ids("gold.fact_sale_line") == north.ids("serve.sales_daily") == everything
     assert north.shop.differences() == []
 
@@ -140,9 +160,42 @@ def test_settings_and_descriptions_move_what_is_seen(north: Restricted) -> None:
     assert shop.project.target_sync(full=True)["how"] == "anew" and north.ids("gold.fact_sale_line") == {"S2"}
     north.allow()
     shop.project.target_init()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        north.ids("serve.sales_daily")
+    shop.admin.execute(f"GRANT systock_analyst TO {north.user}".encode())
     assert north.ids("serve.sales_daily") == {place for place, _ in LOCATIONS}
     assert shop.rows("SELECT count(*) FROM pg_policy") == [(0,)]
     assert shop.rows("SELECT count(*) FROM pg_class WHERE relrowsecurity") == [(0,)]
+
+
+def test_what_is_printed_holds_at_once(target_server: str, regions: Path, tmp_path: Path) -> None:
+    """`target init --sql` makes roles, policies and rights where tables are there; before that nobody reads, and status tells."""
+    with shop_on(target_server, regions, tmp_path) as shop, restricted_on(shop) as north:
+        north.allow(regions=["North"])
+        shop.admin.execute(shop.project.target_init_sql().encode())
+        north.allow()
+        shop.run()
+        north.grant()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            north.ids("gold.fact_sale_line")
+        north.allow(regions=["North"])
+        status = shop.project.target_status()
+        assert status["next"] == "row_access" and [row["next_run"] for row in status["row_access"]] == ["yes"] * 3
+        shop.admin.execute("CREATE TABLE gold.stranger AS SELECT 1 AS location_durable_key")
+        shop.admin.execute("ALTER TABLE gold.stranger OWNER TO systock_owner")
+        printed = shop.project.target_init_sql()
+        shop.admin.execute(printed.encode())
+        assert north.ids("gold.fact_sale_line") == north.ids("serve.sales_daily") == {"S1"} and north.told() == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            north.rows("SELECT * FROM gold.stranger")
+        north.allow(locations=[f"erp/{ODD_PLACE}"])
+        assert north.told() == ["the places that roles see have changed"]
+        shop.admin.execute(shop.project.target_init_sql().encode())
+        assert north.ids("serve.sales_daily") == {ODD_PLACE} and shop.project.target_status()["next"] == "nothing"
+        shop.admin.execute("ALTER TABLE gold.fact_sale_line DISABLE ROW LEVEL SECURITY")
+        assert north.told() == ["tables lack the policies of row_access, or have others"]
+        shop.run()
+        assert north.told() == []
 
 
 def test_places_that_there_are_none_of_stop_with_those_that_there_are(north: Restricted) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from systock.data_warehouse.engine.postgres_ddl import text_sql
 from systock.errors import TargetError
 from systock.load import target_state
+from systock.load.access_rights import do_sql, ways_out
 from systock.load.make_tables import grants
 from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER, ROLES
-from systock.load.row_access import PLACES, Place, apply_access, check_known, seen_places
+from systock.load.row_access import Place, access_sql, apply_access, check_known, places_there, seen_counts
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.target_state import OWN_SCHEMA, OWN_TABLES
@@ -49,7 +50,7 @@ def init_target(settings: TargetSettings, schema: TargetSchema, places: Sequence
                 session.execute(statement)
             memory = _set_memory(session, settings.work_mem)
             _check_rights(session)
-            seen = _give_access(session, settings, schema, places)
+            named = _give_access(session, settings, schema, places, roles)
         except TargetError as error:
             if error.sqlstate != "42501":
                 raise
@@ -58,9 +59,9 @@ def init_target(settings: TargetSettings, schema: TargetSchema, places: Sequence
                 state="Nothing was changed there.",
                 todo="Have a superuser run what 'systock target init --sql' prints; this user needs no more rights than that gives.",
             ) from None  # fmt: skip
-    named = {name: f"row_access: sees {what}" for name, what in seen.items()}
     return [
-        *(_told("role", name, name in roles, what) for name, what in {**ROLES, **named}.items()),
+        *(_told("role", name, name in roles, what) for name, what in ROLES.items()),
+        *named,
         *memory,
         *(_told("schema", name, name in there, f"owned by {OWNER}") for name in (OWN_SCHEMA, *schemas)),
     ]
@@ -97,23 +98,28 @@ def memory_sql(database: str, work_mem: str) -> str:
 
 
 def _give_access(
-    session: TargetSession, settings: TargetSettings, schema: TargetSchema, places: Sequence[Place] | None
-) -> dict[str, str]:
-    """Have row_access hold at once where something is published; what each role sees, in words."""
+    session: TargetSession,
+    settings: TargetSettings,
+    schema: TargetSchema,
+    places: Sequence[Place] | None,
+    existed: Collection[str],
+) -> list[dict[str, str]]:
+    """Have row_access hold at once where something is published; what each role sees, in words, and what an admin has to know."""
     access = settings.row_access
     session.become(OWNER)
     is_published = target_state.read_state(session) is not None
-    there = [Place(*row) for row in session.rows(PLACES)] if is_published else []
+    there = places_there(session) if is_published else []
     known = places if places is not None else there if is_published else None
     if known is not None:
         check_known(access, known, session.where)
-    if is_published:
-        apply_access(session, schema, access)
-    seen = seen_places(access, there)
-    return {
-        role: f"{len(seen[role])} of {len(there)} places" if is_published else "its places once a run has published"
+    told = apply_access(session, schema, access) if is_published else ways_out(session, list(access))
+    seen = seen_counts(session)
+    sees = {
+        role: f"{seen.get(role, 0)} of {len(there)} places" if is_published else "its places once a run has published"
         for role in access
     }
+    named = [_told("role", role, role in existed, f"row_access: sees {what}") for role, what in sees.items()]
+    return [*named, *(_told("warning", "row_access", True, text) for text in told)]
 
 
 def init_sql(user: str, database: str, schemas: Sequence[str], restricted: Sequence[str] = ()) -> list[str]:
@@ -122,13 +128,15 @@ def init_sql(user: str, database: str, schemas: Sequence[str], restricted: Seque
     restricted: the roles of row_access, which are made where they are not there yet.
     """
     made = [
-        f"DO {_body(f'BEGIN IF to_regrole({literal(quoted(role))}) IS NULL THEN CREATE ROLE {quoted(role)} NOLOGIN; END IF; END')}"
+        do_sql(
+            f"BEGIN IF to_regrole({text_sql(quoted(role))}) IS NULL THEN CREATE ROLE {quoted(role)} NOLOGIN; END IF; END"
+        )
         for role in (*ROLES, *restricted)
     ]
     made += [
         f"GRANT CREATE, TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {OWNER}",
         f"GRANT TEMPORARY, CONNECT ON DATABASE {quoted(database)} TO {LOADER}",
-        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {READER}, {ANALYST}, {KEEPER}",
+        f"GRANT CONNECT ON DATABASE {quoted(database)} TO {', '.join((READER, ANALYST, KEEPER, *map(quoted, restricted)))}",
         f"GRANT {OWNER}, {LOADER} TO {quoted(user)}",
         f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA} AUTHORIZATION {OWNER}",
         f"SET ROLE {OWNER}",
@@ -145,16 +153,14 @@ def init_sql(user: str, database: str, schemas: Sequence[str], restricted: Seque
     return [*made, "RESET ROLE"]
 
 
-def _body(text: str) -> str:
-    """The text between dollars that it does not hold itself."""
-    mark = next(mark for mark in _marks() if mark not in text)
-    return f"{mark} {text} {mark}"
-
-
-def _marks() -> Iterator[str]:
-    yield "$$"
-    for number in count():
-        yield f"$systock{number}$"
+def printed_sql(user: str, database: str, settings: TargetSettings, schema: TargetSchema) -> list[str]:
+    """The statements of `init_target` for somebody else to run, all or none; what is published is held to row_access at once."""
+    made = [*init_sql(user, database, schema.schemas, list(settings.row_access))]
+    if access := access_sql(schema, settings.row_access):
+        made += [f"SET ROLE {OWNER}", *access, "RESET ROLE"]
+    if settings.work_mem:
+        made.append(memory_sql(database, settings.work_mem))
+    return ["BEGIN", *made, "COMMIT"]
 
 
 def _check_rights(session: TargetSession) -> None:

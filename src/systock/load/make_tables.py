@@ -7,18 +7,13 @@ from contextlib import suppress
 
 from systock.errors import TargetError
 from systock.load import target_state
-from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER
+from systock.load.roles import ANALYST, LOADER, OWNER, READ, READER
 from systock.load.target_schema import TargetSchema, text_hash
 from systock.load.target_session import TargetSession
 from systock.load.target_state import trigger_sql
 from systock.load.write_rows import Writer, there
 from systock.sql_text import quoted
 
-#: Who may name what lies in a schema; what views read of others needs no more than SELECT on the table itself, and who calls
-#: procedures reads nothing.
-_READ = {
-    "gold": (ANALYST,), "snapshot": (ANALYST, KEEPER), "serve": (READER, ANALYST), "meta": (READER, ANALYST, KEEPER),
-}  # fmt: skip
 #: How long dropping what nobody should read any more waits for those who still do, in seconds.
 _PATIENCE = 2
 
@@ -64,7 +59,7 @@ def grants(schema: str) -> list[str]:
     """Statements that let each role do with a schema what it is for."""
     name = quoted(schema)
     return [
-        f"GRANT USAGE ON SCHEMA {name} TO {', '.join((LOADER, *_READ.get(schema, ())))}",
+        f"GRANT USAGE ON SCHEMA {name} TO {', '.join((LOADER, *READ.get(schema, ())))}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {READER}, {ANALYST}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {LOADER}",
     ]

@@ -14,3 +14,9 @@ ROLES = {
     ANALYST: "SyStock: reads gold, snapshot, serve and meta",
     KEEPER: "SyStock: calls the procedures of snapshot and meta, and reads nothing",
 }
+
+#: Who may name what lies in a schema; what views read of others needs no more than SELECT on the table itself, and who calls
+#: procedures reads nothing.
+READ = {
+    "gold": (ANALYST,), "snapshot": (ANALYST, KEEPER), "serve": (READER, ANALYST), "meta": (READER, ANALYST, KEEPER),
+}  # fmt: skip

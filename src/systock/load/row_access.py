@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from systock.data_warehouse.engine.postgres_ddl import text_sql
 from systock.errors import TargetError
+from systock.load.access_rights import do_sql, lacking_rights, missing_roles, revoke_sql, rights_sql, ways_out
 from systock.load.roles import OWNER
 from systock.load.target_schema import TargetSchema, TargetTable
 from systock.load.target_session import TargetSession
@@ -78,63 +80,115 @@ def check_known(access: Mapping[str, RowAccess], places: Sequence[Place], where:
 
 def check_roles(session: TargetSession, access: Mapping[str, RowAccess]) -> None:
     """Raise TargetError where the server lacks a role of the settings."""
-    missing = session.rows(
-        "SELECT name FROM unnest(CAST(%s AS text[])) AS name WHERE to_regrole(quote_ident(name)) IS NULL",
-        (list(access),),
-    )
+    missing = missing_roles(session, access)
     if missing:
         raise TargetError(
-            f"row_access names roles that the server does not have: {', '.join(name for (name,) in missing)}",
+            f"row_access names roles that the server does not have: {', '.join(missing)}",
             where=session.where, state="The server keeps the generation that it had.",
             todo="Run 'systock target init' once more: it makes them; then run again.",
         )  # fmt: skip
 
 
 def apply_access(session: TargetSession, schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[str]:
-    """Let each role of the settings see its places and no others, as they are described on the server now.
+    """Let each role of the settings see its places and no others, as they are described on the server now, and read what it may.
 
     Inside the transaction that publishes, with the rights of the loader or the owner; those of the owner are taken where policies
-    have to be made. Returns what the settings name and the server does not know: of that its role sees nothing.
+    or rights have to be given. Returns what an admin has to know: names that the server does not know, of which a role sees nothing,
+    and roles that can step out of their places.
     """
-    places = [Place(*row) for row in session.rows(PLACES)]
-    _write_visible(session, access, places)
-    _write_policies(session, schema, sorted(access))
-    return unknown_entries(access, places)
+    for statement in visible_statements(access):
+        session.execute(statement)
+    # Nobody gets rights before the policies are there.
+    statements = [*_policy_statements(session, schema, sorted(access)), *lacking_rights(session, schema, access)]
+    if statements:
+        session.become(OWNER)
+        for statement in statements:
+            session.execute(statement)
+    return [*unknown_entries(access, places_there(session)), *ways_out(session, list(access))]
 
 
-def seen_places(access: Mapping[str, RowAccess], places: Sequence[Place]) -> dict[str, list[Place]]:
-    """The places that each role sees."""
-    return {
-        role: [
-            place
-            for place in places
-            if place.region in entry.regions
-            or place.id in entry.locations
-            or f"{place.source}/{place.id}" in entry.locations
-        ]
-        for role, entry in access.items()
-    }
-
-
-def _write_visible(session: TargetSession, access: Mapping[str, RowAccess], places: Sequence[Place]) -> None:
-    wanted = set()
-    for role, seen in seen_places(access, places).items():
-        keys = {place.durable_key for place in seen}
-        hidden = {place.id for place in places if place.durable_key not in keys}
-        wanted |= {(role, place.durable_key, place.source, place.id, place.id not in hidden) for place in seen}
-    columns = "role_name, location_durable_key, source_name, location_id, is_whole_code"
-    if set(session.rows(f"SELECT {columns} FROM systock.visible_location")) == wanted:
-        return
-    session.execute("DELETE FROM systock.visible_location")
-    session.execute(
-        f"""INSERT INTO systock.visible_location ({columns}) SELECT * FROM unnest(CAST(%s AS text[]), CAST(%s AS bigint[]),
-            CAST(%s AS text[]), CAST(%s AS text[]), CAST(%s AS boolean[]))""",
-        [list(column) for column in zip(*sorted(wanted), strict=True)] or [[]] * 5,
+def access_gaps(session: TargetSession, schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[str]:
+    """What the next run would put right, in words. The server has everything else."""
+    [(places,)] = session.rows(
+        f"""{_visible(access)} SELECT count(*) FROM ((TABLE visible EXCEPT SELECT {_COLUMNS} FROM systock.visible_location)
+            UNION ALL (SELECT {_COLUMNS} FROM systock.visible_location EXCEPT TABLE visible)) AS other"""
     )
+    lacking = missing_roles(session, access)
+    told = [f"the server does not have the role {role}: systock target init makes it" for role in lacking]
+    told += ["the places that roles see have changed"] if places else []
+    told += ["tables lack the policies of row_access, or have others"] if _policy_statements(session, schema, sorted(access)) else []  # fmt: skip
+    there = {role: entry for role, entry in access.items() if role not in lacking}
+    return [*told, *(["roles lack rights, or have others"] if lacking_rights(session, schema, there) else [])]
 
 
-def _write_policies(session: TargetSession, schema: TargetSchema, roles: Sequence[str]) -> None:
-    """Make the policies that are not as they should be; that waits for those who read these tables."""
+def access_sql(schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[str]:
+    """The same statements for somebody else to run, whatever is there: policies for the tables that there are, then rights on them."""
+    if not access:
+        return []
+    roles = sorted(access)
+    places = "; ".join(visible_statements(access))
+    made = [f"IF to_regclass('gold.dim_location') IS NOT NULL THEN {places}; END IF;"]
+    for table in schema.tables:
+        statements = list(_policy_changes(table, roles, False, False, {}))
+        if statements:
+            name = text_sql(there(table))
+            made.append(
+                f"""IF to_regclass({name}) IS NOT NULL THEN
+        FOR old IN SELECT polname FROM pg_policy WHERE polrelid = to_regclass({name}) AND starts_with(polname, '{_POLICY}') LOOP
+            EXECUTE format('DROP POLICY %I ON %s', old, {name});
+        END LOOP;
+        {"; ".join(statements)};
+    END IF;"""
+            )
+    body = "\n    ".join(made)
+    return [do_sql(f"DECLARE old text; BEGIN\n    {body}\nEND"), *rights_sql(schema, access)]
+
+
+def places_there(session: TargetSession) -> list[Place]:
+    """The places as last described on the server."""
+    return [Place(*row) for row in session.rows(PLACES)]
+
+
+def seen_counts(session: TargetSession) -> dict[str, int]:
+    """How many places each role sees."""
+    return dict(session.rows("SELECT role_name, count(*) FROM systock.visible_location GROUP BY role_name"))
+
+
+_COLUMNS = "role_name, location_durable_key, source_name, location_id, is_whole_code"
+
+
+def _visible(access: Mapping[str, RowAccess]) -> str:
+    """The beginning of a statement that reads `visible`: who sees which places, by the settings and the last descriptions."""
+    entries = [
+        f"({text_sql(role)}, {text_sql(kind)}, {text_sql(name)})"
+        for role, entry in access.items()
+        for kind, names in (("region", entry.regions), ("location", entry.locations))
+        for name in names
+    ]
+    # Of no entry there is no VALUES.
+    listed = f"VALUES {', '.join(entries)}" if entries else "SELECT '', '', '' WHERE false"
+    return f"""WITH entry (role_name, kind, name) AS ({listed}), place AS ({PLACES}), seen AS (
+    SELECT DISTINCT e.role_name, p.location_durable_key, p.source_name, p.location_id FROM entry AS e JOIN place AS p
+        ON CASE e.kind WHEN 'region' THEN p.region = e.name ELSE e.name IN (p.location_id, p.source_name || '/' || p.location_id) END
+), visible AS (
+    SELECT s.role_name, s.location_durable_key, s.source_name, s.location_id, NOT EXISTS (
+        SELECT FROM place AS o WHERE o.location_id = s.location_id AND NOT EXISTS (
+            SELECT FROM seen AS t WHERE t.role_name = s.role_name AND t.location_durable_key = o.location_durable_key)
+    ) AS is_whole_code FROM seen AS s
+)"""
+
+
+def visible_statements(access: Mapping[str, RowAccess]) -> list[str]:
+    """The statements that bring systock.visible_location to what holds now; what is there already stays as it is."""
+    visible = _visible(access)
+    return [
+        f"{visible} DELETE FROM systock.visible_location WHERE ({_COLUMNS}) NOT IN (TABLE visible)",
+        f"{visible} INSERT INTO systock.visible_location ({_COLUMNS}) TABLE visible EXCEPT SELECT {_COLUMNS} FROM systock.visible_location",
+    ]
+
+
+def _policy_statements(session: TargetSession, schema: TargetSchema, roles: Sequence[str]) -> list[str]:
+    """The statements that put policies right; they wait for those who read these tables."""
     made = {
         name: (is_on, others, dict(zip(policies or (), of or (), strict=True)))
         for name, is_on, others, policies, of in session.rows(
@@ -150,13 +204,17 @@ def _write_policies(session: TargetSession, schema: TargetSchema, roles: Sequenc
             (_POLICY, _POLICY, list(schema.schemas)),
         )
     }
-    statements = [
-        statement for table in schema.tables for statement in _policy_changes(table, roles, *made[table.on_server])
+    named = {role for _, _, policies in made.values() for of in policies.values() for role in of}
+    return [
+        # Who is named no more would see everything from now on.
+        *(statement for role in sorted(named - set(roles)) for statement in revoke_sql(schema, role)),
+        *(
+            statement
+            for table in schema.tables
+            if table.on_server in made
+            for statement in _policy_changes(table, roles, *made[table.on_server])
+        ),
     ]
-    if statements:
-        session.become(OWNER)
-        for statement in statements:
-            session.execute(statement)
 
 
 def _policy_changes(

@@ -66,13 +66,20 @@ def target_plan(place: Workplace, definitions: Definitions) -> str:
 
 def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
     """The generation of the server and of the build file, what the next run would do there, and what was changed by hand."""
+    from systock.load.access_rights import ways_out
     from systock.load.captures import waiting_captures
     from systock.load.plan_publication import plan_publication
+    from systock.load.row_access import access_gaps, places_there, unknown_entries
     from systock.load.target_session import TargetSession
 
     require_server(place)
     with _build_file(place) as build, TargetSession(place.settings.target) as session, session.transaction():
-        plan = plan_publication(session, build, definitions.target_schema)
+        schema, access = definitions.target_schema, place.settings.target.row_access
+        plan = plan_publication(session, build, schema)
+        gaps = access_gaps(session, schema, access) if plan.had else []
+        warned = [*unknown_entries(access, places_there(session)), *ways_out(session, list(access))] if plan.had else []
+        if gaps and plan.how == "nothing":
+            plan = replace(plan, how="row_access", why="its generation is up to date, row_access is not")
         return {
             "server": session.where,
             "generation_there": plan.had.generation if plan.had else None,
@@ -81,6 +88,10 @@ def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
             "generation_here": build.generation,
             "next": plan.how,
             "why": plan.why,
+            "row_access": [
+                *({"next_run": "yes", "what": text} for text in gaps),
+                *({"next_run": "no", "what": text} for text in warned),
+            ],
             "captures_waiting": len(waiting_captures(session, build.project, build.log_id or None)),
             "hand_changes": [asdict(change) for change in plan.hand_changes],
         }
@@ -109,15 +120,12 @@ def built_generation(place: Workplace) -> int | None:
 
 def init_text(place: Workplace, definitions: Definitions) -> str:
     """The statements of `init_target`, for psql."""
-    from systock.load.init_target import init_sql, memory_sql
+    from systock.load.init_target import printed_sql
     from systock.load.target_session import name_in_url
 
     require_server(place)
     user, database = name_in_url(place.settings.target)
-    schemas, restricted = definitions.target_schema.schemas, list(place.settings.target.row_access)
-    statements = init_sql(user, database, schemas, restricted)
-    if memory := place.settings.target.work_mem:
-        statements.append(memory_sql(database, memory))
+    statements = printed_sql(user, database, place.settings.target, definitions.target_schema)
     return "\n".join(f"{statement};" for statement in statements)
 
 
