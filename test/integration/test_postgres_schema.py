@@ -192,7 +192,7 @@ def test_functions_refuse_also_where_they_find_nothing(connection: Any, function
     for known_at in ("'2023-12-31 23:59:59+00'", "'-infinity'"):
         connection.execute("SAVEPOINT asked")
         with pytest.raises(
-            psycopg.errors.InvalidParameterValue, match="known before 2024-01-01 00:00:00.* is not kept"
+            psycopg.errors.InvalidParameterValue, match=r"known before 2024-01-01 00:00:00.* is not kept"
         ) as told:
             connection.execute(asked.format(function.format(known_at)))
         assert "systock rebuild --history" in (told.value.diag.message_hint or "")

@@ -37,6 +37,23 @@ def test_answers_are_those_of_the_file(shop: Shop) -> None:
     assert shop.rows(asked) == [tuple(row.values()) for row in shop.project.query(asked).to_pylist()] != []
 
 
+def test_no_setting_of_the_server_changes_what_arrives(shop: Shop) -> None:
+    for setting in (
+        "datestyle = 'German, DMY'", "intervalstyle = 'sql_standard'", "bytea_output = 'escape'", "extra_float_digits = -3",
+        "timezone = 'Asia/Tokyo'", "client_encoding = 'LATIN1'", "row_security = off", "search_path = 'evil'",
+        "standard_conforming_strings = off", "quote_all_identifiers = on",
+    ):  # fmt: skip
+        shop.admin.execute(f'ALTER DATABASE "{shop.database}" SET {setting}'.encode())
+    shop.project.target_init()
+    assert shop.run()["how"] == "first"
+    # The same line again, in a later file: nothing but when it was last seen is new.
+    deliver(shop.path, "pos_sales", sale_rows(1, 1), "again", modified=1_712_900_000.0)
+    assert shop.run()["how"] == "changes" and shop.project.target_status()["next"] == "nothing"
+    assert shop.project.target_sync()["how"] == "nothing" and shop.differences() == []
+    seen = "SELECT count(*) FROM silver.sale_line__versions WHERE _extracted_at > TIMESTAMPTZ '2024-04-11 00:00:00+00'"
+    assert shop.rows(seen) == [(1,)]
+
+
 def test_missed_generations_come_at_once_also_when_nothing_is_new(shop: Shop) -> None:
     shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
     for day in (2, 3):

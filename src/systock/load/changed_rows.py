@@ -10,6 +10,9 @@ from systock.data_warehouse.touched_log import TouchedLog
 from systock.load.target_schema import TargetTable
 from systock.sql_text import quoted
 
+#: When a version of silver was last said (see silver_layer/versions).
+_SEEN = "_extracted_at"
+
 
 @dataclass(frozen=True)
 class Held:
@@ -87,9 +90,13 @@ def changed_since(build: BuildFile, table: TargetTable, since: Since | None) -> 
             names = ", ".join(quoted(column.name) for column in table.key)
             return Changed(f"{_select(table)} SEMI JOIN ({keys}) AS touched USING ({names})", keys)
         case "versions":
-            # Those that were opened since, and those that were closed: a version never goes, and changes in nothing else.
+            # Those that were opened since, and those that were closed: a version never goes. What was said once more changes in
+            # when it was last seen, and in nothing else: that is the instant of a batch that landed since.
             closed = f"known_to_at > {instant} AND known_to_at < {FOREVER}"
-            return Changed(f"{_select(table)} WHERE known_from_at > {instant} OR ({closed})")
+            changed = f"known_from_at > {instant} OR ({closed})"
+            if any(column.name == _SEEN for column in table.columns):
+                changed += f" OR {_SEEN} IN (SELECT extracted_at FROM meta.batch WHERE commit_no > {since.commit_no})"
+            return Changed(f"{_select(table)} WHERE {changed}")
         case "commit":
             return Changed(f"{_select(table)} WHERE {quoted(table.grows_by)} > {since.commit_no}")
         case "generation":

@@ -23,6 +23,19 @@ OLDEST = 150000
 _LOCK = 0x737973746F636B
 #: The server's codes for missing rights, and for a role that it does not know.
 _NO_RIGHT, _NO_SUCH_ROLE = "42501", "22023"
+#: How texts of values are read and written, and what names mean, must not depend on how server, database or user are set up.
+_SESSION = {
+    "search_path": "pg_catalog",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "iso_8601",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    "row_security": "on",
+}
 _LOOK_AGAIN = 0.2  # seconds between two looks at the lock
 
 _TODO = {
@@ -97,11 +110,7 @@ class TargetSession:
     def transaction(self) -> Iterator[None]:
         """All statements inside commit together, or none does."""
         with self.errors(), self.connection.transaction():
-            for name, value in {
-                "lock_timeout": f"{self._seconds}s",
-                "search_path": "pg_catalog",
-                "timezone": "UTC",
-            }.items():
+            for name, value in {**_SESSION, "lock_timeout": f"{self._seconds}s"}.items():
                 self.execute("SELECT set_config(%s, %s, true)", (name, value))
             yield
 
