@@ -259,7 +259,7 @@ def target_url(value: SecretStr) -> SecretStr:
     if not is_file and not re.fullmatch(r"postgresql://[^\s]+", text):
         raise ValueError(
             "is not a target: 'duckdb:///<file>', relative to the project, 'duckdb:////<absolute file>' or "
-            "'postgresql://user:${PASSWORD}@host:5432/database'"
+            "'postgresql://user:${PASSWORD}@host:5432/database', where values are percent-encoded (a space is %20), also those of ${PASSWORD}"
         )
     return value
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,35 @@ def test_no_server_says_so_and_shows_no_secret(raw_shop: Shop, capsys: pytest.Ca
     told = capsys.readouterr().err
     assert "did not answer" in told and "warehouse.duckdb holds generation 1" in told and "hunter2" not in told
     assert "hunter2" not in str(raw_shop.project.runs())
+
+
+@pytest.mark.parametrize(
+    ("query", "said", "todo"),
+    [
+        ("sslmode=bogus", 'invalid sslmode value: "bogus"', "see the parameters of libpq"),
+        ("nope=1", "invalid URI query parameter", "see the parameters of libpq"),
+        ("options=%zz", "percent-encoded", "a space is %20"),
+        ("sslmode=verify-full&sslrootcert=/nowhere/root.crt", "certificate", "sslmode, sslrootcert and the host"),
+    ],
+)
+def test_what_is_wrong_in_the_address_is_told(raw_shop: Shop, query: str, said: str, todo: str) -> None:
+    """A name that is no server's would do for the first three: they are told before any is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_tls, args=(server,), daemon=True).start()
+        raw_shop.publish_to(f"postgresql://me:hunter2@127.0.0.1:{server.getsockname()[1]}/shop?{query}")
+        with pytest.raises(TargetError, match=said) as failed:
+            raw_shop.project.target_status()
+    assert todo in str(failed.value.todo) and not failed.value.transient and "hunter2" not in str(failed.value)
+
+
+def answer_tls(server: socket.socket) -> None:
+    """Say yes to TLS, as a server does before it shows its certificate."""
+    with suppress(OSError):
+        asking, _ = server.accept()
+        with asking:
+            asking.recv(8)
+            asking.sendall(b"S")
+            asking.recv(1000)
 
 
 def test_a_wrong_password_is_told_and_not_shown(raw_shop: Shop, target_server: str) -> None:

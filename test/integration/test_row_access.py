@@ -237,6 +237,13 @@ def test_roles_that_can_not_be_restricted(role: str, tmp_path: Path) -> None:
         Project(tmp_path).target_init()
 
 
+def test_no_place_has_a_nul_in_its_name(tmp_path: Path) -> None:
+    text = '[project]\nname = "x"\n[target.row_access.north]\nregions = ["No\\u0000rth"]\n'
+    (tmp_path / "systock.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"target.row_access.north.regions.* is not the name of a place"):
+        Project(tmp_path).target_init()
+
+
 @pytest.mark.long
 def test_every_table_and_question_of_a_chain(target_server: str, tmp_path: Path) -> None:
     """Of what names a place, exactly the rows of the role's; what each place is answered alone is answered as before."""

@@ -38,7 +38,11 @@ _SESSION = {
 }
 _LOOK_AGAIN = 0.2  # seconds between two looks at the lock
 
+#: Our own codes for what has none: what libpq does not take of the url, and a server that is not whom the url wants.
+_URL, _TLS = "F0URL", "F0TLS"
 _TODO = {
+    _URL: "Correct url under [target]: see the parameters of libpq; values are percent-encoded (a space is %20).",
+    _TLS: "Have sslmode, sslrootcert and the host in url under [target] fit the server's certificate, or correct that one.",
     "28": "Correct user and password in url under [target] (the password as ${NAME}), then run again.",
     "3D": "Correct the database's name in url under [target], or make it: CREATE DATABASE …;",
     "42501": "Let the user of the url have the role that this needs: see 'systock target init'.",
@@ -48,10 +52,16 @@ _TODO = {
 }
 #: What has no code, but says so.
 _WORDS = {
+    "certificate": _TLS,
+    "server does not support SSL": _TLS,
+    "URI query parameter": _URL,
+    "percent-encoded": _URL,
+    "bad value for": _URL,
+    "invalid port number": _URL,
+    ' value: "': _URL,
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
     "no pg_hba.conf entry": "28000",
-    "certificate verify failed": "28000",
     'role "': "28000",
     'database "': "3D000",
 }

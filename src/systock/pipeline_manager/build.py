@@ -323,7 +323,7 @@ class Build:
         landed: source and name of the raw tables of which something came in.
         """
         odd = self.engine.rows(f"""SELECT DISTINCT location_id, timezone FROM silver.location
-            WHERE NOT ({known_zone("timezone")}) ORDER BY ALL""")
+            WHERE timezone IS NOT NULL AND NOT ({known_zone("timezone")}) ORDER BY ALL""")
         told = [
             f"location {location}: {zone!r} is no time zone of the IANA database, such as Europe/London; the project's is used"
             for location, zone in odd[:5]
