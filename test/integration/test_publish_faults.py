@@ -388,3 +388,42 @@ def test_a_text_that_postgres_cannot_hold_is_named(shop: Shop) -> None:
     with pytest.raises(TargetError, match=r"a text of gold.dim_product holds the character NUL") as failed:
         shop.project.target_sync(full=True)
     assert not failed.value.transient and shop.generation() == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("change", ["in place", "anew"])
+def test_killed_while_tables_are_altered(shop: Shop, change: str) -> None:
+    """The server has its old tables whole, and the next publication alters them."""
+    models = shop.path / "models"
+    models.mkdir()
+
+    def define(columns: str, values: str) -> None:
+        table = f"CREATE TABLE gold.mine (\n    a integer PRIMARY KEY{columns} -- a\n);\n\nSELECT 1 AS a{values};\n"
+        (models / "mine.sql").write_text(f"-- Mine.\n-- refresh: full\n{table}")
+
+    define("", "")
+    shop.run()
+    define(", -- a\n    b text" + (" NOT NULL" if change == "anew" else ""), ", 'x' AS b")
+    shop.publish_to("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(TargetError):
+        shop.run()
+    shop.publish_to(shop.url)
+    there = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'gold' AND table_name = 'mine'"
+    cut = 0
+    for _ in range(4):
+        # Whoever reads holds the change up, so that it is certain to be cut off within.
+        with psycopg.connect(shop.superuser_url) as reader:
+            reader.execute("LOCK TABLE gold.mine IN ACCESS SHARE MODE")
+            reader.execute("LOCK TABLE systock.target IN SHARE MODE")
+            process = subprocess.Popen([sys.executable, "-c", SYNC, str(shop.path)], stderr=subprocess.DEVNULL)
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            for _ in range(200):
+                if shop.rows(waits) != [(0,)] or process.poll() is not None:
+                    break
+                time.sleep(0.1)
+            process.send_signal(signal.SIGKILL)
+            cut += process.wait() == -signal.SIGKILL
+        assert shop.rows(there) == [(1,)] and shop.rows("SELECT a FROM gold.mine") == [(1,)]
+    assert cut == 4 and shop.project.target_sync()["how"] == change
+    assert shop.rows("SELECT a, b FROM gold.mine") == [(1, "x")] and shop.differences() == []
+    assert shop.rows("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%__old%'") == [(0,)]

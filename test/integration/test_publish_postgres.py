@@ -156,6 +156,32 @@ def test_changes_by_hand_are_told_and_mended(shop: Shop) -> None:
     assert not any("by hand" in warning for warning in shop.project.run().warnings)
 
 
+def test_dropped_keys_and_indexes_are_told_and_made_again(shop: Shop) -> None:
+    shop.run()
+    hangs = """SELECT conname FROM pg_constraint WHERE connamespace = CAST('gold' AS regnamespace) AND contype <> 'n'
+        UNION ALL SELECT indexname FROM pg_indexes WHERE schemaname = 'gold' ORDER BY 1"""
+    made = shop.rows(hangs)
+    [(index,)] = shop.rows(
+        "SELECT min(indexname) FROM pg_indexes WHERE tablename = 'fact_sale_line' AND indexname !~ 'pkey'"
+    )
+    shop.admin.execute(f'DROP INDEX gold."{index}"'.encode())
+    shop.admin.execute("ALTER TABLE gold.dim_product DROP CONSTRAINT dim_product_pkey CASCADE")
+    deliver_day(shop.path, 2)
+    summary = shop.project.run()
+    told = "\n".join(summary.warnings)
+    assert (
+        f"index {index} of gold.fact_sale_line" in told and "primary key dim_product_pkey of gold.dim_product" in told
+    )
+    assert "systock target sync --full" in told and shop.differences() == []
+    assert {
+        "table": "gold.dim_product",
+        "part": "primary key",
+        "name": "dim_product_pkey",
+    } in shop.project.target_status()["dropped"]
+    assert shop.project.target_sync(full=True)["how"] == "compare"
+    assert shop.rows(hangs) == made and shop.project.target_status()["dropped"] == []
+
+
 def test_tables_altered_by_hand_stop_the_run_until_asked(shop: Shop) -> None:
     shop.admin.execute("ALTER TABLE gold.fact_store_day ADD COLUMN mine text")
     shop.admin.execute("DROP TABLE gold.dim_holiday CASCADE")

@@ -91,12 +91,12 @@ def ways_out(session: TargetSession, roles: Sequence[str]) -> list[str]:
             SELECT oid, rolname FROM pg_roles AS w
             WHERE rolname = ANY(%s) AND NOT EXISTS (SELECT FROM held WHERE pg_has_role(w.oid, held.oid, 'USAGE'))
         )
-        SELECT CAST(m.rolname AS text), CAST(x.rolname AS text), string_agg(w.rolname, ', ' ORDER BY w.rolname)
+        SELECT CAST(m.rolname AS text), CAST(x.rolname AS text), string_agg(DISTINCT CAST(w.rolname AS text), ', ')
         FROM pg_auth_members AS a JOIN pg_roles AS m ON m.oid = a.member JOIN pg_roles AS x ON x.oid = a.roleid CROSS JOIN wide AS w
         WHERE NOT m.rolsuper AND pg_has_role(m.oid, w.oid, %s) AND pg_has_role(x.oid, w.oid, %s)
             AND EXISTS (SELECT FROM held WHERE pg_has_role(m.oid, held.oid, 'USAGE'))
             AND NOT EXISTS (SELECT FROM held WHERE pg_has_role(x.oid, held.oid, 'USAGE'))
-        GROUP BY a.oid, 1, 2 ORDER BY 1, 2""",
+        GROUP BY 1, 2 ORDER BY 1, 2""",
         (list(roles), [READER, ANALYST, LOADER, OWNER], mode, mode),
     )
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from systock.errors import TargetError
 from systock.load import target_state
@@ -12,7 +12,7 @@ from systock.load.migration import Alteration, TableChange, table_changes
 from systock.load.roles import LOADER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
-from systock.load.target_state import HandChange, TargetState
+from systock.load.target_state import DroppedPart, HandChange, TargetState
 
 FULL = "'systock target sync --full'"
 #: Where what was reported is kept: nothing of it goes unasked.
@@ -25,7 +25,7 @@ class Plan:
 
     how: "nothing" (it is there already), "first" (it is empty), "changes" (what later generations touched), "compare" (all rows are
     compared), "in place" (tables are altered first, then the same), "anew" (tables are made beside the old ones, which then go). why: in
-    words. since: what it has, for "changes". alterations: those of "in place".
+    words. since: what it has, for "changes". alterations: those of "in place". dropped: keys, checks and indexes that somebody dropped.
     """
 
     how: str
@@ -34,6 +34,7 @@ class Plan:
     since: Since | None = None
     hand_changes: tuple[HandChange, ...] = ()
     alterations: tuple[Alteration, ...] = ()
+    dropped: tuple[DroppedPart, ...] = ()
 
 
 def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSchema, *, full: bool = False) -> Plan:
@@ -48,6 +49,12 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
     if had is None:
         target_state.check_ours(session, schema.schemas)
         return Plan("first", "it is empty", None)
+    plan = _plan_from(session, build, schema, had, full=full)
+    return plan if plan.how == "anew" else replace(plan, dropped=tuple(target_state.dropped_parts(session, schema)))
+
+
+def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, had: TargetState, *, full: bool) -> Plan:
+    """The same, where something was published already."""
     changes = tuple(target_state.hand_changes(session))
     if not full:
         _check_origin(session, had, build)

@@ -15,7 +15,7 @@ from systock.load.roles import LOADER, OWNER
 from systock.load.row_access import PLACES, Place, apply_access, check_known, check_roles
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
-from systock.load.target_state import PUBLISHING, HandChange
+from systock.load.target_state import PUBLISHING, DroppedPart, HandChange
 from systock.load.write_rows import Staged, Writer
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def publish_postgres(
             plan = plan_publication(session, build, schema, full=full)
             had = plan.had.generation if plan.had else None
             brought = Brought(session.where, build.generation, had, plan.how, plan.why)
-            brought.warnings += _told(plan.hand_changes) if not full else []
+            brought.warnings += [*_told(plan.hand_changes), *_told_dropped(plan.dropped)] if not full else []
             check_roles(session, settings.row_access)
             if plan.how == "first":
                 check_known(settings.row_access, [Place(*row) for row in build.engine.rows(PLACES)], session.where)
@@ -89,6 +89,11 @@ def _publish(
             renew_questions(session, schema, made)
             tell_comments(session, schema, made)
             target_state.write_objects(session, schema)
+    if full and plan.dropped:
+        session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        session.become(OWNER)
+        for part in plan.dropped:
+            session.execute(part.sql)
     if full or plan.how in ("first", "anew"):
         session.execute("DELETE FROM systock.hand_change")
     brought.captures = mark_landed(session, build)
@@ -141,3 +146,11 @@ def _told(changes: Sequence[HandChange]) -> list[str]:
     if len(changes) > 5:
         told.append(f"and {len(changes) - 5} more")
     return [*told, f"{FULL} puts it right"] if told else []
+
+
+def _told_dropped(parts: Sequence[DroppedPart]) -> list[str]:
+    """What was dropped by hand, as warnings."""
+    told = [f"dropped by hand on the server: {part.text}" for part in parts[:5]]
+    if len(parts) > 5:
+        told.append(f"and {len(parts) - 5} more")
+    return [*told, f"{FULL} makes them again"] if told else []

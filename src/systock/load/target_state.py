@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from systock.data_warehouse.engine.postgres_ddl import constraint_sql, index_sql
 from systock.errors import TargetError
 from systock.load.captures import CAPTURE_TABLES
 from systock.load.changed_rows import Held
@@ -13,7 +14,7 @@ from systock.load.roles import OWNER
 from systock.load.row_access import ACCESS_TABLES
 from systock.load.target_schema import Parts, TargetSchema, text_hash
 from systock.load.target_session import TargetSession
-from systock.sql_text import literal
+from systock.sql_text import literal, quoted
 
 #: SyStock's own tables on a server.
 OWN_SCHEMA = "systock"
@@ -43,6 +44,28 @@ class HandChange:
         times = "once" if self.statements == 1 else f"{self.statements} times"
         return f"{self.operation} on {self.table} {times}, last at {self.last_at} by {self.role}"
 
+
+@dataclass(frozen=True)
+class DroppedPart:
+    """A key, check or index that a table lacks, and the statement that makes it."""
+
+    table: str
+    kind: str
+    name: str
+    sql: str
+
+    @property
+    def text(self) -> str:
+        return f"{_PART_WORDS[self.kind]} {self.name} of {self.table}"
+
+
+_PART_WORDS = {"primary key": "primary key", "indexes": "index", "checks": "check", "references": "reference"}
+_PART_SQL = {
+    "primary key": constraint_sql,
+    "indexes": index_sql,
+    "checks": constraint_sql,
+    "references": constraint_sql,
+}
 
 #: The tables of OWN_SCHEMA. `target` has one row once something was published.
 OWN_TABLES = (
@@ -217,6 +240,29 @@ def altered_tables(session: TargetSession) -> list[str]:
             f"""SELECT o.name FROM systock.object AS o LEFT JOIN ({_THERE}) AS there ON there.name = o.name
             WHERE o.columns IS NOT NULL AND there.columns IS DISTINCT FROM o.columns ORDER BY 1"""
         )
+    ]
+
+
+def dropped_parts(session: TargetSession, schema: TargetSchema) -> list[DroppedPart]:
+    """Keys, checks and indexes that somebody dropped, keys first: of the tables that are made there as they are defined now."""
+    there = dict(
+        session.rows(
+            """SELECT format('%%s.%%s', n.nspname, c.relname), array_agg(CAST(part.name AS text))
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            LEFT JOIN (SELECT conrelid, conname FROM pg_constraint UNION ALL
+                SELECT i.indrelid, x.relname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid) AS part (of, name) ON part.of = c.oid
+            WHERE n.nspname = ANY(%s) AND c.relkind = 'r' GROUP BY 1""",
+            (list(schema.schemas),),
+        )
+    )
+    made = made_objects(session)
+    same = [t for t in schema.tables if t.on_server in there and made.get(t.on_server, ("",))[0] == t.structure]
+    return [
+        DroppedPart(table.on_server, kind, name, make(quoted(table.schema_there, table.name_there), name, definition))
+        for kind, make in _PART_SQL.items()
+        for table in same
+        for name, definition in table.parts[kind].items()
+        if name not in there[table.on_server]
     ]
 
 

@@ -93,6 +93,7 @@ def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
                 *({"next_run": "no", "what": text} for text in warned),
             ],
             "captures_waiting": len(waiting_captures(session, build.project, build.log_id or None)),
+            "dropped": [{"table": part.table, "part": part.kind, "name": part.name} for part in plan.dropped],
             "hand_changes": [asdict(change) for change in plan.hand_changes],
         }
 
