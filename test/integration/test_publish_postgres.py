@@ -242,6 +242,12 @@ FROM gold.dim_product AS p;\n"""
     new_shop.admin.execute("UPDATE systock.object SET structure = '', parts = NULL WHERE name = 'gold.mine'")
     deliver_day(new_shop.path, 2)
     assert new_shop.run()["how"] == "anew" and new_shop.rows(hangs) == there
+    # What somebody dropped can't follow a new name.
+    new_shop.admin.execute("ALTER TABLE gold.mine DROP CONSTRAINT mine_odd_fkey")
+    define(
+        "kk", "product", "-- renamed: odd to even\n", more.replace("odd", "even"), ", NULLIF(p.product_key, 0) AS even"
+    )
+    assert new_shop.run()["how"] == "anew" and len(new_shop.rows(hangs)) == len(there)
 
 
 @pytest.mark.long

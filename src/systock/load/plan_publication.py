@@ -77,7 +77,13 @@ def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, h
             f"-- renamed: old_name to new_name; or, where they may go, type {FULL}.",
         )  # fmt: skip
     in_place = tuple(change.in_place for change in other if change.in_place is not None)
-    if other and len(in_place) == len(other) and not altered:
+    # What is altered must have what it was made with: an index that somebody dropped can't be renamed.
+    if (
+        other
+        and len(in_place) == len(other)
+        and not altered
+        and target_state.has_noted_parts(session, schema, [change.table for change in other])
+    ):
         told = [f"{change.table}: {change.text}" for change in other]
         return Plan("in place", "; ".join(told), had, None, changes, in_place)
     if other or altered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from systock.data_warehouse.engine.postgres_ddl import constraint_sql, index_sql
@@ -245,16 +245,7 @@ def altered_tables(session: TargetSession) -> list[str]:
 
 def dropped_parts(session: TargetSession, schema: TargetSchema) -> list[DroppedPart]:
     """Keys, checks and indexes that somebody dropped, keys first: of the tables that are made there as they are defined now."""
-    there = dict(
-        session.rows(
-            """SELECT format('%%s.%%s', n.nspname, c.relname), array_agg(CAST(part.name AS text))
-            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            LEFT JOIN (SELECT conrelid, conname FROM pg_constraint UNION ALL
-                SELECT i.indrelid, x.relname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid) AS part (of, name) ON part.of = c.oid
-            WHERE n.nspname = ANY(%s) AND c.relkind = 'r' GROUP BY 1""",
-            (list(schema.schemas),),
-        )
-    )
+    there = _part_names(session, schema)
     made = made_objects(session)
     same = [t for t in schema.tables if t.on_server in there and made.get(t.on_server, ("",))[0] == t.structure]
     return [
@@ -264,6 +255,32 @@ def dropped_parts(session: TargetSession, schema: TargetSchema) -> list[DroppedP
         for name, definition in table.parts[kind].items()
         if name not in there[table.on_server]
     ]
+
+
+def has_noted_parts(session: TargetSession, schema: TargetSchema, tables: Collection[str]) -> bool:
+    """Do tables have all keys, checks and indexes that they were made with?"""
+    there = _part_names(session, schema)
+    return all(
+        name in there.get(table, ())
+        for table, parts in made_parts(session).items()
+        if table in tables
+        for kind in _PART_SQL
+        for name in parts[kind]
+    )
+
+
+def _part_names(session: TargetSession, schema: TargetSchema) -> dict[str, list[str | None]]:
+    """The names of the constraints and indexes that our tables have."""
+    return dict(
+        session.rows(
+            """SELECT format('%%s.%%s', n.nspname, c.relname), array_agg(CAST(part.name AS text))
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            LEFT JOIN (SELECT conrelid, conname FROM pg_constraint UNION ALL
+                SELECT i.indrelid, x.relname FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid) AS part (of, name) ON part.of = c.oid
+            WHERE n.nspname = ANY(%s) AND c.relkind = 'r' GROUP BY 1""",
+            (list(schema.schemas),),
+        )
+    )
 
 
 def check_unused(session: TargetSession, schemas: Sequence[str]) -> None:
