@@ -37,21 +37,21 @@ def test_answers_are_those_of_the_file(shop: Shop) -> None:
     assert shop.rows(asked) == [tuple(row.values()) for row in shop.project.query(asked).to_pylist()] != []
 
 
-def test_no_setting_of_the_server_changes_what_arrives(shop: Shop) -> None:
+def test_no_setting_of_the_server_changes_what_arrives(new_shop: Shop) -> None:
     for setting in (
         "datestyle = 'German, DMY'", "intervalstyle = 'sql_standard'", "bytea_output = 'escape'", "extra_float_digits = -3",
         "timezone = 'Asia/Tokyo'", "client_encoding = 'LATIN1'", "row_security = off", "search_path = 'evil'",
         "standard_conforming_strings = off", "quote_all_identifiers = on",
     ):  # fmt: skip
-        shop.admin.execute(f'ALTER DATABASE "{shop.database}" SET {setting}'.encode())
-    shop.project.target_init()
-    assert shop.run()["how"] == "first"
+        new_shop.admin.execute(f'ALTER DATABASE "{new_shop.database}" SET {setting}'.encode())
+    new_shop.project.target_init()
+    assert new_shop.run()["how"] == "first"
     # The same line again, in a later file: nothing but when it was last seen is new.
-    deliver(shop.path, "pos_sales", sale_rows(1, 1), "again", modified=1_712_900_000.0)
-    assert shop.run()["how"] == "changes" and shop.project.target_status()["next"] == "nothing"
-    assert shop.project.target_sync()["how"] == "nothing" and shop.differences() == []
+    deliver(new_shop.path, "pos_sales", sale_rows(1, 1), "again", modified=1_712_900_000.0)
+    assert new_shop.run()["how"] == "changes" and new_shop.project.target_status()["next"] == "nothing"
+    assert new_shop.project.target_sync()["how"] == "nothing" and new_shop.differences() == []
     seen = "SELECT count(*) FROM silver.sale_line__versions WHERE _extracted_at > TIMESTAMPTZ '2024-04-11 00:00:00+00'"
-    assert shop.rows(seen) == [(1,)]
+    assert new_shop.rows(seen) == [(1,)]
 
 
 def test_missed_generations_come_at_once_also_when_nothing_is_new(shop: Shop) -> None:
@@ -157,7 +157,6 @@ def test_changes_by_hand_are_told_and_mended(shop: Shop) -> None:
 
 
 def test_dropped_keys_and_indexes_are_told_and_made_again(shop: Shop) -> None:
-    shop.run()
     hangs = """SELECT conname FROM pg_constraint WHERE connamespace = CAST('gold' AS regnamespace) AND contype <> 'n'
         UNION ALL SELECT indexname FROM pg_indexes WHERE schemaname = 'gold' ORDER BY 1"""
     made = shop.rows(hangs)
