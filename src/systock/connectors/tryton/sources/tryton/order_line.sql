@@ -59,37 +59,37 @@ ordered AS (
 
 line AS (
     SELECT
-        lines.line_no AS line_no,
+        ordered.line_no AS line_no,
         COALESCE(sales.number, 'sale ' || sales.id) AS sale_number,
         sales.state AS state,
         sales.warehouse AS warehouse,
         sales.party AS party,
         sales.sale_date AS sale_date,
         sales.currency AS currency,
-        lines.product AS product,
+        ordered.product AS product,
         units.name AS unit,
-        try_number(lines.quantity) AS quantity,
+        try_number(ordered.quantity) AS quantity,
         -- In the product's own unit.
         CASE
-            WHEN units.id = base.id THEN try_number(lines.quantity)
+            WHEN units.id = base.id THEN try_number(ordered.quantity)
             WHEN try_number(units.factor) >= 1 AND try_number(base.factor) >= 1
-                THEN mul_div(try_number(lines.quantity), try_number(units.factor), try_number(base.factor))
+                THEN mul_div(try_number(ordered.quantity), try_number(units.factor), try_number(base.factor))
             WHEN try_number(units.factor) >= 1
-                THEN mul(mul(try_number(lines.quantity), try_number(units.factor), 4), try_number(base.rate), 4)
+                THEN mul(mul(try_number(ordered.quantity), try_number(units.factor), 4), try_number(base.rate), 4)
             WHEN try_number(base.factor) >= 1
-                THEN safe_div(try_number(lines.quantity), mul(try_number(units.rate), try_number(base.factor), 8), 4)
-            ELSE mul_div(try_number(lines.quantity), try_number(base.rate), try_number(units.rate))
+                THEN safe_div(try_number(ordered.quantity), mul(try_number(units.rate), try_number(base.factor), 8), 4)
+            ELSE mul_div(try_number(ordered.quantity), try_number(base.rate), try_number(units.rate))
         END AS ordered,
         COALESCE(progress.shipped, 0) AS shipped,
         COALESCE(progress.reserved, 0) AS reserved
-    FROM ordered AS lines
-    INNER JOIN bronze.tryton__sales AS sales ON sales.id = lines.sale
-    INNER JOIN bronze.tryton__products AS products ON products.id = lines.product
-    INNER JOIN bronze.tryton__units AS units ON units.id = lines.unit
+    FROM ordered
+    INNER JOIN bronze.tryton__sales AS sales ON sales.id = ordered.sale
+    INNER JOIN bronze.tryton__products AS products ON products.id = ordered.product
+    INNER JOIN bronze.tryton__units AS units ON units.id = ordered.unit
     INNER JOIN bronze.tryton__units AS base ON base.id = products.unit
-    LEFT JOIN progress ON progress.origin = lines.origin
+    LEFT JOIN progress ON progress.origin = ordered.origin
     WHERE
-        products.type = 'goods' AND try_number(lines.quantity) > 0
+        products.type = 'goods' AND try_number(ordered.quantity) > 0
         AND sales.state IN ('confirmed', 'processing', 'done')
 )
 

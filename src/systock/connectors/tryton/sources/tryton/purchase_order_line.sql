@@ -37,24 +37,24 @@ ordered AS (
 
 SELECT
     COALESCE(purchases.number, 'purchase ' || purchases.id) AS purchase_order_id,
-    lines.line_no AS line_no,
+    ordered.line_no AS line_no,
     purchases.party AS supplier_id,
     purchases.warehouse AS location_id,
-    lines.product AS product_id,
+    ordered.product AS product_id,
     purchases.purchase_date || ' 00:00:00' AS ordered_at_local,
     purchases.delivery_date AS expected_date,
     CASE WHEN received.quantity > 0 THEN received.effective_date || ' 00:00:00' END AS received_at_local,
-    mul(try_number(lines.quantity), 1, 3) AS ordered_quantity,
+    mul(try_number(ordered.quantity), 1, 3) AS ordered_quantity,
     mul(COALESCE(received.quantity, 0), 1, 3) AS received_quantity,
     units.name AS unit,
-    lines.unit_price AS unit_cost_amount,
+    ordered.unit_price AS unit_cost_amount,
     purchases.currency AS currency_code,
     purchases.state = 'done' AS is_closed
-FROM ordered AS lines
-INNER JOIN bronze.tryton__purchases AS purchases ON purchases.id = lines.purchase
-INNER JOIN bronze.tryton__products AS products ON products.id = lines.product
-INNER JOIN bronze.tryton__units AS units ON units.id = lines.unit
-LEFT JOIN received ON received.origin = lines.origin
+FROM ordered
+INNER JOIN bronze.tryton__purchases AS purchases ON purchases.id = ordered.purchase
+INNER JOIN bronze.tryton__products AS products ON products.id = ordered.product
+INNER JOIN bronze.tryton__units AS units ON units.id = ordered.unit
+LEFT JOIN received ON received.origin = ordered.origin
 WHERE
     products.type = 'goods' AND purchases.warehouse IS NOT NULL
-    AND try_number(lines.quantity) > 0 AND purchases.state IN ('confirmed', 'processing', 'done');
+    AND try_number(ordered.quantity) > 0 AND purchases.state IN ('confirmed', 'processing', 'done');
