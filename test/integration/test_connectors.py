@@ -66,7 +66,9 @@ def test_every_field_that_is_read_is_documented(connector: str) -> None:
         for table, alias in tables.items():
             assert table in page, f"{mapping.name} reads {table}, which {connector}.md does not name"
             for column in set(re.findall(rf"\b{alias}\.(\w+)", text)):
-                assert column.lower() in named or column.startswith("_"), f"{connector}.md does not say what `{column}` is"
+                assert column.lower() in named or column.startswith("_"), (
+                    f"{connector}.md does not say what `{column}` is"
+                )
     assert f"{connector}.md" in (DOCS / "README.md").read_text("utf-8")
 
 
