@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.measure import Usage, run
+from benchmarks.measure import Usage, extraction
 
 PAGE = 250
 DLT = """
@@ -110,17 +110,6 @@ def serve(rows: int, told: Connection) -> None:
     server.serve_forever()
 
 
-def measured(python: str, script: Path, url: str, rows: int, *more: str) -> Usage:
-    """One extraction in a folder of its own; fails where rows are missing."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "said"
-        used = run([script, url, folder, *more], output, python)
-        last = output.read_text().strip().splitlines()[-1]
-        if last != str(rows):
-            raise SystemExit(f"{script.name}: {last} rows instead of {rows}")
-        return used
-
-
 def main() -> None:
     """Measure, and print a line for each side."""
     parser = argparse.ArgumentParser(description="records of an API: ours against dlt")
@@ -144,7 +133,7 @@ def main() -> None:
             for name, (python, text, more) in sides.items():
                 script = Path(folder) / f"with_{name.replace(' ', '_')}.py"
                 script.write_text(text)
-                used[name].append(measured(python, script, url, arguments.rows, *more))
+                used[name].append(extraction(script, url, arguments.rows, *more, python=python))
     server.terminate()
     for name, usages in used.items():
         cpu = statistics.median(usage.cpu_s for usage in usages)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import Usage, run
+from benchmarks.measure import Usage, extraction
 
 _HEADER = "receipt,line,store,till,sold_at,article,quantity,unit_price,discount,net,vat,cashier,changed_at"
 
@@ -66,17 +66,6 @@ def write(folder: Path, rows: int, files: int) -> None:
                 )
 
 
-def measured(python: str, script: Path, files: Path, rows: int) -> Usage:
-    """One landing into a folder of its own; fails where rows are missing."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "said"
-        used = run([script, files, folder], output, python)
-        last = output.read_text().strip().splitlines()[-1]
-        if last != str(rows):
-            raise SystemExit(f"{script.name}: {last} rows instead of {rows}")
-        return used
-
-
 def main() -> None:
     """Measure, and print a line for each side."""
     parser = argparse.ArgumentParser(description="CSV files: ours against DuckDB's read_csv and dlt")
@@ -97,7 +86,7 @@ def main() -> None:
             for name, (python, text) in sides.items():
                 script = Path(temporary) / f"with_{name}.py"
                 script.write_text(text)
-                used[name].append(measured(python, script, files, rows))
+                used[name].append(extraction(script, files, rows, python=python))
     bare = statistics.median(usage.cpu_s for usage in used["read_csv"])
     for name, usages in used.items():
         cpu, wall = (statistics.median(getattr(usage, what) for usage in usages) for what in ("cpu_s", "wall_s"))

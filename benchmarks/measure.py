@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,17 @@ def run(arguments: Sequence[str | Path], output: Path, python: str = sys.executa
         raise Failed(f"exit code {process.returncode} of {' '.join(command[1:])}\n{tail}")
     # Linux counts kilobytes, macOS bytes.
     return Usage(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024))
+
+
+def extraction(script: Path, source: str | Path, rows: int, *more: str, python: str = sys.executable) -> Usage:
+    """Run a script that extracts a source into the folder of its second argument and prints how many rows; fails where rows are missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "said"
+        used = run([script, source, folder, *more], output, python)
+        last = output.read_text().strip().splitlines()[-1]
+        if last != str(rows):
+            raise SystemExit(f"{script.name}: {last} rows instead of {rows}")
+        return used
 
 
 def systock(project: Path, command: str, output: Path) -> Usage:

@@ -29,7 +29,8 @@ from systock.data_warehouse.lineage_tree import (
 )  # fmt: skip
 from systock.errors import DefinitionError
 
-_NOTHING_KNOWN: Mapping[str, frozenset[str]] = {}
+#: Of no table is it known which columns are NOT NULL.
+NULLS_UNKNOWN: Mapping[str, frozenset[str]] = {}
 _TABLE_FUNCTION_COLUMNS = {"date_spine": ["day"]}
 _SELECT_PARTS = {
     "expressions", "from_", "joins", "where", "group", "having", "windows", "distinct", "order", "limit", "offset",
@@ -38,7 +39,7 @@ _SELECT_PARTS = {
 
 
 def build(
-    select: exp.Query, schema: Mapping[str, Sequence[str]], never_null: Mapping[str, frozenset[str]] = _NOTHING_KNOWN
+    select: exp.Query, schema: Mapping[str, Sequence[str]], never_null: Mapping[str, frozenset[str]] = NULLS_UNKNOWN
 ) -> Node:
     """The tree of a query; schema: input table → its columns; never_null: → those that are NOT NULL, where known.
 

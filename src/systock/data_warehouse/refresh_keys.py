@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from systock.data_warehouse.lineage_build import build
+from systock.data_warehouse.lineage_build import NULLS_UNKNOWN, build
 from systock.data_warehouse.lineage_sql import Writer
 from systock.data_warehouse.lineage_trace import Tracer, blocked
 from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Opaque, Path, Union, brief, form, paths
@@ -18,7 +18,6 @@ from systock.errors import DefinitionError
 
 _NONE: Mapping[str, str] = {}
 _NO_DEFINITIONS: Mapping[str, exp.Query] = {}
-_NOTHING_KNOWN: Mapping[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def plan_refresh(
     key: Sequence[str],
     schema: Mapping[str, Sequence[str]],
     definitions: Mapping[str, exp.Query] = _NO_DEFINITIONS,
-    never_null: Mapping[str, frozenset[str]] = _NOTHING_KNOWN,
+    never_null: Mapping[str, frozenset[str]] = NULLS_UNKNOWN,
 ) -> RefreshPlan:
     """Plan the refresh of a table made by `select`.
 

@@ -5,11 +5,10 @@ As members of systock_reader or systock_analyst they could take that role (SET R
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from systock.data_warehouse.engine.postgres_ddl import text_sql
+from systock.data_warehouse.engine.postgres_ddl import do_sql, text_sql
 from systock.load.roles import ANALYST, LOADER, OWNER, READ, READER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
@@ -104,18 +103,6 @@ def ways_out(session: TargetSession, roles: Sequence[str]) -> list[str]:
         "what a role of row_access may read it is given by systock target init and by runs (rights)"
         for member, group, wide in found
     ]
-
-
-def do_sql(body: str) -> str:
-    """A DO statement; its body between dollars that it does not hold itself."""
-    mark = next(mark for mark in _marks() if mark not in body)
-    return f"DO {mark} {body} {mark}"
-
-
-def _marks() -> Iterator[str]:
-    yield "$$"
-    for number in count():
-        yield f"$systock{number}$"
 
 
 def _own(access: Mapping[str, RowAccess]) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from systock.data_warehouse.engine.postgres_ddl import text_sql
+from systock.data_warehouse.engine.postgres_ddl import do_sql, text_sql
 from systock.errors import TargetError
 from systock.load import target_state
-from systock.load.access_rights import do_sql, ways_out
+from systock.load.access_rights import ways_out
 from systock.load.make_tables import grants
 from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER, ROLES
 from systock.load.row_access import Place, access_sql, apply_access, check_known, places_there, seen_counts

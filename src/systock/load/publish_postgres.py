@@ -54,7 +54,9 @@ def publish_postgres(
             plan = plan_publication(session, build, schema, full=full)
             had = plan.had.generation if plan.had else None
             brought = Brought(session.where, build.generation, had, plan.how, plan.why)
-            brought.warnings += [*_told(plan.hand_changes), *_told_dropped(plan.dropped)] if not full else []
+            if not full:
+                brought.warnings += _told("changed", plan.hand_changes, "puts it right")
+                brought.warnings += _told("dropped", plan.dropped, "makes them again")
             check_roles(session, settings.row_access)
             if plan.how == "first":
                 check_known(settings.row_access, [Place(*row) for row in build.engine.rows(PLACES)], session.where)
@@ -90,10 +92,7 @@ def _publish(
             tell_comments(session, schema, made)
             target_state.write_objects(session, schema)
     if full and plan.dropped:
-        session.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        session.become(OWNER)
-        for part in plan.dropped:
-            session.execute(part.sql)
+        _alter(session, [part.sql for part in plan.dropped])
     if full or plan.how in ("first", "anew"):
         session.execute("DELETE FROM systock.hand_change")
     brought.captures = mark_landed(session, build)
@@ -128,11 +127,7 @@ def _write_changes(
     for found in reversed(staged):
         writer.take_out(found)
     if plan.alterations:
-        # What is looked at when the transaction commits is looked at now: no table can be altered before.
-        session.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        session.become(OWNER)
-        for statement in (statement for alteration in plan.alterations for statement in alteration.after):
-            session.execute(statement)
+        _alter(session, [statement for alteration in plan.alterations for statement in alteration.after])
     return [
         {"table": s.table.qualified, "written": s.written, "removed": s.removed}
         for s in staged
@@ -140,17 +135,17 @@ def _write_changes(
     ]
 
 
-def _told(changes: Sequence[HandChange]) -> list[str]:
-    """What was changed by hand, as warnings."""
-    told = [f"changed by hand on the server: {change.text}" for change in changes[:5]]
-    if len(changes) > 5:
-        told.append(f"and {len(changes) - 5} more")
-    return [*told, f"{FULL} puts it right"] if told else []
+def _alter(session: TargetSession, statements: Sequence[str]) -> None:
+    """Alter tables after rows were written: what is looked at when the transaction commits is looked at now, no table can be altered before."""
+    session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    session.become(OWNER)
+    for statement in statements:
+        session.execute(statement)
 
 
-def _told_dropped(parts: Sequence[DroppedPart]) -> list[str]:
-    """What was dropped by hand, as warnings."""
-    told = [f"dropped by hand on the server: {part.text}" for part in parts[:5]]
-    if len(parts) > 5:
-        told.append(f"and {len(parts) - 5} more")
-    return [*told, f"{FULL} makes them again"] if told else []
+def _told(done: str, found: Sequence[HandChange | DroppedPart], full_does: str) -> list[str]:
+    """What was done by hand, as warnings."""
+    told = [f"{done} by hand on the server: {each.text}" for each in found[:5]]
+    if len(found) > 5:
+        told.append(f"and {len(found) - 5} more")
+    return [*told, f"{FULL} {full_does}"] if told else []

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from systock.data_warehouse.engine.postgres_ddl import text_sql
+from systock.data_warehouse.engine.postgres_ddl import do_sql, text_sql
 from systock.errors import TargetError
-from systock.load.access_rights import do_sql, lacking_rights, missing_roles, revoke_sql, rights_sql, ways_out
+from systock.load.access_rights import lacking_rights, missing_roles, revoke_sql, rights_sql, ways_out
 from systock.load.roles import OWNER
 from systock.load.target_schema import TargetSchema, TargetTable
 from systock.load.target_session import TargetSession

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from sqlglot import exp
 
@@ -259,3 +261,15 @@ def text_sql(text: str) -> str:
     """A text literal, whatever the server takes a backslash for."""
     quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
     return f"E{quoted}" if "\\" in text else quoted
+
+
+def do_sql(body: str) -> str:
+    """A DO statement; its body between dollars that it does not hold itself."""
+    mark = next(mark for mark in _marks() if mark not in body)
+    return f"DO {mark} {body} {mark}"
+
+
+def _marks() -> Iterator[str]:
+    yield "$$"
+    for number in count():
+        yield f"$systock{number}$"
