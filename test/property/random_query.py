@@ -222,3 +222,46 @@ class RandomQuery:
         names = [f"c{number}" for number in range(len(outputs))]
         chosen = ", ".join(f"{output} AS {name}" for output, name in zip(outputs, names, strict=True))
         return f"SELECT {chosen} FROM {text} GROUP BY {', '.join(group)}{having}", names
+
+
+class ChainedQuery:
+    """Relations of one key, made of each other and joined by it time and again; what may keep rows of it away differs.
+
+    Columns are c0, the key, and c1, a number.
+    """
+
+    columns = ("c0", "c1")
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        first = random.choice([
+            "SELECT t.a AS c0, t.b AS c1 FROM s.t1 AS t WHERE t.c <> 1",
+            "SELECT t.a AS c0, u.b AS c1 FROM s.t1 AS t JOIN s.t2 AS u ON u.a = t.a",
+            "SELECT t.a AS c0, SUM(t.b) AS c1 FROM s.t1 AS t GROUP BY t.a",
+            "SELECT t.a AS c0, u.b AS c1 FROM s.t1 AS t LEFT JOIN s.t2 AS u ON u.a = t.a",
+        ])  # fmt: skip
+        made = [("w0", first)]
+        for number in range(1, random.choice([3, 4, 5])):
+            made.append((f"w{number}", self._next([name for name, _ in made])))
+        last = self._next([name for name, _ in made])
+        self.sql = f"WITH {', '.join(f'{name} AS ({query})' for name, query in made)} {last}"
+
+    def _next(self, names: list[str]) -> str:
+        pick = self.random.choice
+        x, y = pick(names), pick(names)
+        key, held = pick(["x.c0", "x.c0", "y.c0"]), pick(["x.c1", "y.c1", "COALESCE(y.c1, 0)", "(x.c1 + y.c1)"])
+        joined = f"{x} AS x {pick(['JOIN', 'LEFT JOIN', 'LEFT JOIN', 'LEFT JOIN'])} {y} AS y ON y.c0 = x.c0"
+        joined += pick(["", "", " AND y.c1 <= x.c1"]) + pick(
+            ["", "", " WHERE x.c1 <> 1", " WHERE y.c0 IS NULL", " WHERE y.c1 > 0"]
+        )
+        table = pick(["s.t1", "s.t2"])
+        matched = pick(["t.a = x.c0", "t.b = x.c1", "t.a = x.c0 AND t.b <= x.c1", "t.b = x.c0"])
+        return pick([
+            f"SELECT {key} AS c0, {held} AS c1 FROM {joined}",
+            f"SELECT {key} AS c0, {held} AS c1 FROM {joined}",
+            f"SELECT x.c0, SUM(t.b) AS c1 FROM {x} AS x {pick(['JOIN', 'LEFT JOIN'])} {table} AS t ON {matched} GROUP BY x.c0",
+            f"SELECT x.c0, SUM(x.c1) OVER (PARTITION BY x.c0 ORDER BY x.c1) AS c1 FROM {x} AS x",
+            f"SELECT x.c0, x.c1 FROM {x} AS x UNION ALL SELECT y.c0, y.c1 FROM {y} AS y WHERE y.c1 > 0",
+            f"SELECT x.c0, MAX(x.c1) AS c1 FROM {x} AS x GROUP BY x.c0",
+            f"SELECT x.c1 AS c0, x.c0 AS c1 FROM {x} AS x",
+        ])  # fmt: skip

@@ -13,7 +13,7 @@ from systock.data_warehouse.lineage_trace import Tracer, blocked
 from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Opaque, Path, Union, brief, form, paths
 from systock.data_warehouse.reliable_columns import Reliability
 from systock.data_warehouse.restrict_keys import restricted
-from systock.data_warehouse.touched_keys import touched_query
+from systock.data_warehouse.touched_keys import touched_queries, touched_query
 from systock.errors import DefinitionError
 
 _NONE: Mapping[str, str] = {}
@@ -65,11 +65,8 @@ class RefreshPlan:
             every = writer.exact(tree, list(self._keys.values())).subquery("row", copy=False)
             chosen = [exp.alias_(exp.column(name, table="row"), key) for key, name in self._keys.items()]
             return [writer.finish(exp.select(*chosen).distinct().from_(every))] if table in self.inputs else []
-        return [
-            touched_query(tree, reliability, path, self._keys, changed, relation)
-            for name, path in paths(tree)
-            if name == table
-        ]
+        occurrences = [path for name, path in paths(tree) if name == table]
+        return touched_queries(tree, reliability, occurrences, self._keys, changed, relation)
 
     def recompute(self, touched: str, relation: Mapping[str, str] = _NONE) -> exp.Query:
         """The SELECT, only its rows whose key is in the relation `touched` (columns k1…; NULL equals NULL)."""

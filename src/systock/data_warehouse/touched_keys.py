@@ -7,6 +7,7 @@ out; so are joins that the keys need not. What is yielded too much is only recom
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from sqlglot import exp
@@ -21,13 +22,14 @@ from systock.data_warehouse.lineage_tree import (
     Path,
     Rows,
     Scan,
+    Source,
     Union,
     columns_of,
     form,
     is_scalar,
 )
 from systock.data_warehouse.reliable_columns import CONSTANT, Item, Reliability
-from systock.data_warehouse.restrict_keys import RestrictingWriter, without_table
+from systock.data_warehouse.restrict_keys import RestrictingWriter, keys_of_source, without_table
 
 
 def touched_query(
@@ -39,7 +41,44 @@ def touched_query(
     relation: Mapping[str, str],
 ) -> exp.Query:
     """The keys (touched-key column → column of the tree) that `changed`, as the occurrence at `path`, touches."""
-    writer = _Finder(reliability, changed, relation)
+    return _touched_query(_Finder(reliability, changed, relation, columns), tree, path, columns)
+
+
+def touched_queries(
+    tree: Node,
+    reliability: Reliability,
+    occurrences: Sequence[Path],
+    columns: Mapping[str, str],
+    changed: str,
+    relation: Mapping[str, str],
+) -> list[exp.Query]:
+    """The same for several occurrences of one input, without those whose keys another one's query yields anyway.
+
+    What a relation within the query changes in the rows of a key are its own rows of that key, by whichever ways it is joined
+    to them: a way up that hands on all its keys leaves nothing to find to the ways around it.
+    """
+    queries, ways = [], []
+    for path in occurrences:
+        writer = _Finder(reliability, changed, relation, columns)
+        queries.append(_touched_query(writer, tree, path, columns))
+        ways.append(writer.ways)
+
+    def covers(one: int, other: int) -> bool:
+        passed = {way.place for way in ways[other]}
+        return any(way.hands_on_all and way.place in passed for way in ways[one])
+
+    return [
+        query
+        for number, query in enumerate(queries)
+        if not any(
+            covers(other, number) and (other < number or not covers(number, other))
+            for other in range(len(queries))
+            if other != number
+        )
+    ]
+
+
+def _touched_query(writer: _Finder, tree: Node, path: Path, columns: Mapping[str, str]) -> exp.Query:
     query = writer.finish(writer.find(tree, path, dict(columns)))
     if query.args.get("with_") or not isinstance(query, exp.Select):  # so that UNION can join it to others
         query = exp.select(*(exp.column(key, table="found") for key in columns)).from_(
@@ -48,14 +87,32 @@ def touched_query(
     return query
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A relation on the way from an occurrence up, in which every touched key is a column.
+
+    place: the relation, the occurrence within it, and which column is which key.
+    hands_on_all: the query yields all of its keys that are found there.
+    """
+
+    place: tuple[int, Path, tuple[tuple[str, str], ...]]
+    hands_on_all: bool
+
+
 class _Finder(RestrictingWriter):
     """Writes the touched-key query of an occurrence."""
 
-    def __init__(self, reliability: Reliability, changed: str, relation: Mapping[str, str]) -> None:
+    def __init__(
+        self, reliability: Reliability, changed: str, relation: Mapping[str, str], keys: Iterable[str]
+    ) -> None:
         super().__init__(relation)
         self.reliability = reliability
         self.changed = changed
         self.numbers = count(1)
+        self.ways: list[_Way] = []
+        self._keys = {
+            key: key for key in keys
+        }  # the names of what is wanted → the keys that they are, as far as all are known
 
     def find(self, node: Node, path: Path | None, wanted: Mapping[str, str]) -> exp.Query:
         """wanted: name to yield → column of the node. A path of None writes the hull."""
@@ -83,6 +140,13 @@ class _Finder(RestrictingWriter):
         )
 
     def _block(self, block: Block, path: Path | None, wanted: Mapping[str, exp.Expr]) -> exp.Query:
+        told = self._told(block, path, wanted)
+        if path and told and told.keys() == wanted.keys() and (source := block.sources[path[0][1]]).nullable:
+            # What it changes is in rows of the same keys, whatever it is joined to.
+            self._pass(source, path[1:], told, whole=True)
+            changed = self._changed(Item(source, path[1:], False, False), list(dict.fromkeys(told.values())))
+            columns_told = (exp.alias_(exp.column(name, table=source.alias), wish) for wish, name in told.items())
+            return exp.select(*columns_told).from_(named(changed, source.alias))
         items, conditions = self.reliability.items(block, path)
         filters, joins, _ = self.reliability.usable(items)
         plain = [c for c in conditions if _reads_only(c, filters)]
@@ -113,14 +177,36 @@ class _Finder(RestrictingWriter):
         for column in [c for e in reads for c in columns_of(e)] + [c for item in last for c in item.source.outer]:
             if column.name not in columns.setdefault(column.table, []):
                 columns[column.table].append(column.name)
+        rows = list(_rows_with_and_without(occurrence, wanted))
+        if told and path and len(rows) == 1:
+            self._pass(block.sources[path[0][1]], path[1:], told, whole=len(kept) == 1 and not where)
+        elif path:
+            self._keys = {}
         result: exp.Query | None = None
-        for row in _rows_with_and_without(occurrence, wanted):
+        for row in rows:
             chosen_columns = [exp.alias_(expression.copy(), name) for name, expression in row.items()]
             select = exp.select(*chosen_columns) if chosen_columns else exp.select("1")
             part = self._joined(select, first, last, where, columns)
             result = part if result is None else exp.union(result, part, distinct=False, copy=False)
         assert result is not None
         return result
+
+    def _told(self, block: Block, path: Path | None, wanted: Mapping[str, exp.Expr]) -> dict[str, str]:
+        """What is wanted, by name, as far as it is a column of the relation that the occurrence is in, or equals one."""
+        if not path or path[0][0] != "source" or isinstance(block.sources[path[0][1]].node, Scan):
+            return {}
+        source = block.sources[path[0][1]]
+        reliable = self.reliability.reliable(source.node, path[1:])
+        found = keys_of_source(block, source, wanted)
+        return {name: e.name for name, e in found.items() if isinstance(e, exp.Column) and e.name in reliable}
+
+    def _pass(self, source: Source, path: Path, told: Mapping[str, str], *, whole: bool) -> None:
+        """Note the relation on the way and how its columns are called that hold the keys; whole: all of its keys are handed on."""
+        held = {told[name]: key for name, key in self._keys.items() if name in told}
+        self._keys = held if len(held) == len(self._keys) else {}
+        if self._keys:
+            place = (id(source.node), path, tuple(sorted(held.items())))
+            self.ways.append(_Way(place, whole and (not self.ways or self.ways[-1].hands_on_all)))
 
     def _at_hand(self, occurrence: Item, reads: Sequence[exp.Column]) -> bool:
         """Whether what is read of the occurrence's FROM item comes with its changed rows, without another join."""
