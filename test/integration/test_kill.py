@@ -30,16 +30,21 @@ def sell(project: Path, day: int) -> None:
 
 
 class Reader(threading.Thread):
-    """Opens the published file by path, over and over, and checks that what it sees belongs together."""
+    """Opens the published file by path as soon as it is another, and over and over, and checks that what it sees belongs together."""
 
     def __init__(self, warehouse: Path) -> None:
         super().__init__(daemon=True)
         self.warehouse, self.stop, self.reads, self.faults = warehouse, threading.Event(), 0, []
 
     def run(self) -> None:
-        while not self.stop.is_set():
+        seen, until = None, 0.0
+        while not self.stop.wait(0.005):  # the cores are for those who write: looking is cheap, opening is not
             if not self.warehouse.exists():
                 continue
+            now = self.warehouse.stat()
+            if (now.st_ino, now.st_mtime_ns) == seen and time.monotonic() < until:
+                continue
+            seen, until = (now.st_ino, now.st_mtime_ns), time.monotonic() + 1
             try:
                 with duckdb.connect(str(self.warehouse), read_only=True) as db:
                     [(lines, batches, stock, generations)] = db.execute("""SELECT
@@ -50,7 +55,6 @@ class Reader(threading.Thread):
             except duckdb.Error as error:
                 self.faults.append(str(error))
             self.reads += 1
-            self.stop.wait(0.05)  # the cores are for those who write
 
 
 def kill_runs(project: Path, kills: int, seed: int) -> int:
