@@ -43,8 +43,12 @@ def answers(project: Path, moment: str) -> tuple[Any, Any]:
 
 
 def built_by(project: Path, moment: str) -> tuple[Any, Any]:
-    """The same from a warehouse that is built only from what had landed by then."""
-    return tuple(Project(project).query(sql.format(moment), known_at=moment).to_pylist() for sql in (STOCK, SALES))
+    """The same from a warehouse that is built only from what had landed by then: asked at once, so it is built once."""
+    both = (
+        f"SELECT (SELECT list(row) FROM ({STOCK}) AS row) AS stock, (SELECT list(row) FROM ({SALES}) AS row) AS sales"
+    )
+    [row] = Project(project).query(both.format(moment, moment), known_at=moment).to_pylist()
+    return row["stock"] or [], row["sales"] or []
 
 
 def test_every_state_of_knowledge_is_what_had_landed(landed: Path) -> None:
@@ -87,6 +91,5 @@ def test_what_is_not_kept_is_never_guessed(landed: Path) -> None:
     # rebuilt landing by landing, all of it is
     Project(landed).rebuild(history=True)
     assert answers(landed, MOMENTS[2]) == built_by(landed, MOMENTS[2])
-    assert all(table["same"] for table in Project(landed).rebuild(verify=True, history=True)["tables"])
     [beginning] = Project(landed).query("SELECT history_from_at FROM meta.progress")["history_from_at"].to_pylist()
     assert beginning.date() == datetime.date(1, 1, 1)
