@@ -150,13 +150,21 @@ def test_a_late_freight_bill_reaches_all_that_its_goods_touched(
     done = shop.run()["gold.stock_cost"]
     assert (done["how"], done["touched"]) == ("from the first touched instant", 1)  # B is another group
     assert shop.figures() == numbers(AFTER[method])
-    assert all(table["same"] for table in Project(shop.folder).rebuild(verify=True)["tables"])
     assert all(check["passed"] for check in Project(shop.folder).check())
+    assert all(table["same"] for table in Project(shop.folder).rebuild(verify=True)["tables"])
 
-    other = Shop(tmp_path / "other", method)  # the last first
+
+@pytest.mark.parametrize("method", ["moving_average", pytest.param("fifo", marks=pytest.mark.long)])
+def test_documents_that_land_the_last_first_cost_the_same(
+    tmp_path: Path, ran: Callable[[str, Path], Shop], method: str
+) -> None:
+    other = Shop(tmp_path / "other", method)
     for movements, more in ((slice(2, None), "counts"), (slice(2), "sales")):
         other.deliver({"movements": [*LATE["movements"], *FIRST["movements"]][movements], more: FIRST[more]})
         other.run()
+    shop = ran(method, tmp_path / "late")
+    shop.deliver(LATE)
+    shop.run()
     assert other.gold() == shop.gold()
 
 
