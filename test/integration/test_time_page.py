@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+
+from systock.cli.app import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "time.md"
 
@@ -20,7 +23,9 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
     commands = 0
     for name, text in blocks(PAGE.read_text()):
         if name:
@@ -30,11 +35,10 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
         for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
             word, *arguments = shlex.split(command)
             assert word == "systock"
-            done = subprocess.run(
-                [sys.executable, "-m", "systock", *arguments],
-                cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"},
-            )  # fmt: skip
-            assert done.returncode == 0, f"{command}\n{done.stderr}"
-            assert not expected or done.stdout == expected, f"{command}\n{done.stdout}"
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(arguments)
+            assert code == 0, f"{command}\n{err.getvalue()}"
+            assert not expected or out.getvalue() == expected, f"{command}\n{out.getvalue()}"
             commands += 1
     assert commands == 14
