@@ -17,7 +17,7 @@ LOCK   := --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-f
 
 help: ## what there is
 	@echo "make demo      simulate a retail chain, load it, compare with the known answers"
-	@echo "make test      the tests, a quarter of an hour or so"
+	@echo "make test      the tests, ten minutes or so on two cores"
 	@echo "make test-all  all tests, the long ones and longer random searches too"
 	@echo "make check     formatting, types, import rules, SQL style"
 	@echo "make bench     measurements side by side"

@@ -25,7 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def _memory_to_write_to() -> str | None:
-    """A file system in memory with room for what tests write at a time, about a gigabyte, and to spare; None where there is none."""
+    """A file system in memory with room for what tests write at a time, one to two gigabytes, and to spare; None where there is none."""
     shared, told = Path("/dev/shm"), Path("/proc/meminfo")
     if not (os.access(shared, os.W_OK) and told.is_file()) or os.statvfs(shared).f_flag & os.ST_NOEXEC:
         return None
@@ -33,8 +33,8 @@ def _memory_to_write_to() -> str | None:
     return str(shared) if min(shutil.disk_usage(shared).free, available // 2) > 4 << 30 else None
 
 
-# Every run of a project waits for the disk dozens of times, to be safe from a power cut, which no test can make: a quarter of the
-# time of all tests. TMPDIR says where files go instead.
+# Every run of a project waits for the disk dozens of times, to be safe from a power cut, which no test can make. TMPDIR says where
+# files go instead.
 if "TMPDIR" not in os.environ and (memory := _memory_to_write_to()):
     os.environ["TMPDIR"] = tempfile.tempdir = memory
 
