@@ -91,5 +91,6 @@ def test_what_is_not_kept_is_never_guessed(landed: Path) -> None:
     # rebuilt landing by landing, all of it is
     Project(landed).rebuild(history=True)
     assert answers(landed, MOMENTS[2]) == built_by(landed, MOMENTS[2])
+    assert all(table["same"] for table in Project(landed).rebuild(verify=True, history=True)["tables"])
     [beginning] = Project(landed).query("SELECT history_from_at FROM meta.progress")["history_from_at"].to_pylist()
     assert beginning.date() == datetime.date(1, 1, 1)
