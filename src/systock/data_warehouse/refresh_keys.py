@@ -13,7 +13,7 @@ from systock.data_warehouse.lineage_trace import Tracer, blocked
 from systock.data_warehouse.lineage_tree import Block, Node, NotByKey, Opaque, Path, Union, brief, form, paths
 from systock.data_warehouse.reliable_columns import Reliability
 from systock.data_warehouse.restrict_keys import restricted
-from systock.data_warehouse.touched_keys import touched_queries, touched_query
+from systock.data_warehouse.touched_keys import touched_queries
 from systock.errors import DefinitionError
 
 _NONE: Mapping[str, str] = {}
@@ -148,7 +148,7 @@ def _plan(
     for table, path in paths(tree):
         if table not in whole_for:
             try:
-                touched_query(tree, reliability, path, keys, "changed", {})
+                touched_queries(tree, reliability, [path], keys, "changed", {})
             except NotByKey as error:
                 whole_for[table] = error.reason
     tables = {table for table, _ in paths(tree)}

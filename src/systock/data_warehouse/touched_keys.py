@@ -7,7 +7,6 @@ out; so are joins that the keys need not. What is yielded too much is only recom
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from sqlglot import exp
@@ -32,71 +31,42 @@ from systock.data_warehouse.reliable_columns import CONSTANT, Item, Reliability
 from systock.data_warehouse.restrict_keys import RestrictingWriter, keys_of_source, without_table
 
 
-def touched_query(
-    tree: Node,
-    reliability: Reliability,
-    path: Path,
-    columns: Mapping[str, str],
-    changed: str,
-    relation: Mapping[str, str],
-) -> exp.Query:
-    """The keys (touched-key column → column of the tree) that `changed`, as the occurrence at `path`, touches."""
-    return _touched_query(_Finder(reliability, changed, relation, columns), tree, path, columns)
-
-
 def touched_queries(
     tree: Node,
     reliability: Reliability,
-    occurrences: Sequence[Path],
+    occurrences: Iterable[Path],
     columns: Mapping[str, str],
     changed: str,
     relation: Mapping[str, str],
 ) -> list[exp.Query]:
-    """The same for several occurrences of one input, without those whose keys another one's query yields anyway.
+    """The keys (touched-key column → column of the tree) that `changed`, as each of these occurrences of an input, touches.
 
-    What a relation within the query changes in the rows of a key are its own rows of that key, by whichever ways it is joined
-    to them: a way up that hands on all its keys leaves nothing to find to the ways around it.
+    An occurrence whose keys the query of another one yields anyway has none. What a relation within the query changes in the rows
+    of a key are its own rows of that key, by whichever ways it is joined to them: a way up that hands on all its keys leaves nothing
+    to find to the ways around it.
     """
-    queries, ways = [], []
+    found = []
     for path in occurrences:
-        writer = _Finder(reliability, changed, relation, columns)
-        queries.append(_touched_query(writer, tree, path, columns))
-        ways.append(writer.ways)
+        finder = _Finder(reliability, changed, relation, columns)
+        query = finder.finish(finder.find(tree, path, dict(columns)))
+        if query.args.get("with_") or not isinstance(query, exp.Select):  # so that UNION can join it to others
+            query = exp.select(*(exp.column(key, table="found") for key in columns)).from_(
+                query.subquery("found", copy=False)
+            )
+        found.append((query, finder))
 
-    def covers(one: int, other: int) -> bool:
-        passed = {way.place for way in ways[other]}
-        return any(way.hands_on_all and way.place in passed for way in ways[one])
-
-    return [
-        query
-        for number, query in enumerate(queries)
-        if not any(
-            covers(other, number) and (other < number or not covers(number, other))
-            for other in range(len(queries))
-            if other != number
+    def is_left_out(number: int) -> bool:
+        own = found[number][1]
+        return any(
+            other.handed_on & own.passed and (place < number or not own.handed_on & other.passed)
+            for place, (_, other) in enumerate(found)
+            if place != number
         )
-    ]
+
+    return [query for number, (query, _) in enumerate(found) if not is_left_out(number)]
 
 
-def _touched_query(writer: _Finder, tree: Node, path: Path, columns: Mapping[str, str]) -> exp.Query:
-    query = writer.finish(writer.find(tree, path, dict(columns)))
-    if query.args.get("with_") or not isinstance(query, exp.Select):  # so that UNION can join it to others
-        query = exp.select(*(exp.column(key, table="found") for key in columns)).from_(
-            query.subquery("found", copy=False)
-        )
-    return query
-
-
-@dataclass(frozen=True)
-class _Way:
-    """A relation on the way from an occurrence up, in which every touched key is a column.
-
-    place: the relation, the occurrence within it, and which column is which key.
-    hands_on_all: the query yields all of its keys that are found there.
-    """
-
-    place: tuple[int, Path, tuple[tuple[str, str], ...]]
-    hands_on_all: bool
+_Place = tuple[int, Path, tuple[tuple[str, str], ...]]
 
 
 class _Finder(RestrictingWriter):
@@ -109,10 +79,13 @@ class _Finder(RestrictingWriter):
         self.reliability = reliability
         self.changed = changed
         self.numbers = count(1)
-        self.ways: list[_Way] = []
-        self._keys = {
-            key: key for key in keys
-        }  # the names of what is wanted → the keys that they are, as far as all are known
+        #: The relations on the way from the occurrence up in which every touched key is a column, and those of them whose keys are all
+        #: yielded: as the relation, the occurrence within it, and which column is which key.
+        self.passed: set[_Place] = set()
+        self.handed_on: set[_Place] = set()
+        self._hands_on_all = True
+        # the names of what is wanted → the keys that they are; empty from where not all are told
+        self._keys = {key: key for key in keys}
 
     def find(self, node: Node, path: Path | None, wanted: Mapping[str, str]) -> exp.Query:
         """wanted: name to yield → column of the node. A path of None writes the hull."""
@@ -205,8 +178,11 @@ class _Finder(RestrictingWriter):
         held = {told[name]: key for name, key in self._keys.items() if name in told}
         self._keys = held if len(held) == len(self._keys) else {}
         if self._keys:
+            self._hands_on_all &= whole
             place = (id(source.node), path, tuple(sorted(held.items())))
-            self.ways.append(_Way(place, whole and (not self.ways or self.ways[-1].hands_on_all)))
+            self.passed.add(place)
+            if self._hands_on_all:
+                self.handed_on.add(place)
 
     def _at_hand(self, occurrence: Item, reads: Sequence[exp.Column]) -> bool:
         """Whether what is read of the occurrence's FROM item comes with its changed rows, without another join."""
