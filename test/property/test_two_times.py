@@ -197,7 +197,7 @@ def live(project: Path, seed: int, batches: int, edits: int, questions: int = 3)
 @settings(max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_no_answer_ever_changes(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    live(tmp_path_factory.mktemp("two_times") / "project", seed, batches=4, edits=100, questions=2)
+    live(tmp_path_factory.mktemp("two_times") / "project", seed, batches=5, edits=100, questions=2)
 
 
 @pytest.mark.long
