@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
+
 from small_chain import deliver, make_project
 from systock import Project
 
@@ -76,3 +78,29 @@ def test_a_late_description_that_equals_the_following_one_begins_it_earlier_and_
     assert split[0::2] == joined[0::2], "the first part keeps its key"
     assert split[1::2] == first[1::2], "the second is a row of its own, by the instant that it always had"
     assert rows_of(project) == [["Tea", "Green tea", "Herbal tea", "Green tea"], ["Mitte", "Nord", "Ost", "Nord"]]
+
+
+@pytest.mark.parametrize("landings", [[(1, 13), (19, 20, 25)], [(19, 25), (20, 1), (13,)]])
+def test_an_article_that_comes_back_begins_when_its_source_made_it_if_that_was_after_it_went(
+    tmp_path: Path, landings: list[tuple[int, ...]]
+) -> None:
+    """Full extracts: gone on the 13th and on the 20th; back on the 19th, made on the 16th, and on the 25th, made before it went."""
+    project = make_project(tmp_path / "p")
+    settings = project / "systock.toml"
+    of_products = 'path = "incoming/erp_products_*.jsonl"\nmode = '
+    settings.write_text(settings.read_text().replace(f'{of_products}"changes"', f'{of_products}"full"'))
+    extracts = {1: ("Tea", 1), 13: None, 19: ("Green tea", 16), 20: None, 25: ("Green tea", 16)}
+    for days in landings:
+        for day in days:
+            said = [("P1", *found) for found in [extracts[day]] if found] + [("P2", "Cup", 1)]
+            rows = [(code, name, "1", "pcs", f"2024-03-{made:02}T00:00:00+00:00") for code, name, made in said]
+            deliver(project, "erp_products", rows, str(day), modified=datetime(2024, 3, day, tzinfo=UTC).timestamp())
+        Project(project).run()
+    found = Project(project).query("""SELECT product_name, CAST(valid_from_at AS date) AS since, CAST(valid_to_at AS date) AS until
+        FROM gold.dim_product WHERE product_id = 'P1' ORDER BY valid_from_at""")
+    assert [tuple(row.values()) for row in found.to_pylist()] == [
+        ("Tea", ALWAYS, date(2024, 3, 13)),
+        ("Green tea", date(2024, 3, 16), date(2024, 3, 20)),
+        ("Green tea", date(2024, 3, 25), date(9999, 12, 31)),
+    ]
+    assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])

@@ -101,7 +101,11 @@ class Conforming:
         error = (
             f"CASE WHEN is_deleted THEN CASE WHEN {key_error} THEN {missing_key} END ELSE {error_number_sql(rules)} END"
         )
-        return f"""SELECT *, coalesce(line_starts_at, updated_at, line_version_at) AS version_at, {error} AS _error
+        # A line goes with the extraction that misses it, whatever instant the source states in it, and comes back with the one that
+        # holds it again, unless the source made it after it went.
+        starts = """CASE WHEN line_gone_at IS NULL THEN coalesce(updated_at, line_version_at)
+            WHEN NOT is_deleted AND updated_at > line_gone_at THEN updated_at ELSE line_version_at END"""
+        return f"""SELECT *, {starts} AS version_at, {error} AS _error
             FROM (SELECT *, {", ".join(typed)} FROM {mapped})"""
 
     def _describe(self, rules: list, types: MappingOf[str, str], missing_key: int) -> None:  # type: ignore[type-arg]

@@ -43,7 +43,7 @@ def conform_stored(
     place = {
         "is_deleted": ("_line_is_deleted", "BOOLEAN", "FALSE"), "_batch_no": ("_batch_no", "INTEGER", "0"), "_row": ("_row", "BIGINT", "0"),
         "_extracted_at": ("_extracted_at", "TIMESTAMPTZ", now), "line_version_at": ("_line_version_at", "TIMESTAMPTZ", now),
-        "line_starts_at": ("_line_starts_at", "TIMESTAMPTZ", "NULL"),
+        "line_gone_at": ("_line_gone_at", "TIMESTAMPTZ", "NULL"),
     }  # fmt: skip
     told = ", ".join(
         f"coalesce(CAST({name} AS {type_}), {none}) AS {as_}" for as_, (name, type_, none) in place.items()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Mapped columns carry this before their name until they are cast.
 RAW_PREFIX = "mapped_"
 #: Columns of a stored line that a mapping carries through beside its own.
-PLACE = ("_batch_no", "_row", "_extracted_at", "_line_version_at", "_line_is_deleted", "_line_starts_at")
+PLACE = ("_batch_no", "_row", "_extracted_at", "_line_version_at", "_line_is_deleted", "_line_gone_at")
 
 
 #: A SELECT, and for each of its columns: the contract's column, its type, the line of the mapping.
@@ -185,7 +185,7 @@ def _over_lines(mapping: Mapping, lines: str) -> str:
         exp.alias_(exp.column(name, table=alias), as_)
         for name, as_ in (("_known_at", "known_at"), ("_extracted_at", "line_version_at"))
     ]
-    place.append(exp.alias_(exp.cast(exp.null(), "timestamptz"), "line_starts_at"))
+    place.append(exp.alias_(exp.cast(exp.null(), "timestamptz"), "line_gone_at"))
     return compile_sql(select.select(left_out, *place).where(exp.column("_malformed", table=alias).is_(exp.null())))
 
 

@@ -63,15 +63,17 @@ class StoredTable:
         """The lines as a mapping sees them; with history all versions (gone ones flagged), else the last of each key."""
         by_key = f"PARTITION BY {listed(self.key, 'v')} ORDER BY v.version_at"
         latest = f"QUALIFY row_number() OVER ({by_key} DESC) = 1" if self.valid_time and not history else ""
-        # A line that goes, or comes back, does so with the extraction, whatever instant the source states in it.
-        starts = (
-            f"CASE WHEN v.is_deleted OR lag(v.is_deleted) OVER ({by_key}) THEN v.version_at END" if history else "NULL"
+        # When a line that is gone, or that comes back, went.
+        gone = (
+            f"CASE WHEN v.is_deleted THEN v.version_at WHEN lag(v.is_deleted) OVER ({by_key}) THEN lag(v.version_at) OVER ({by_key}) END"
+            if history
+            else "NULL"
         )
-        rows = f"SELECT *, CAST({starts} AS TIMESTAMPTZ) AS line_starts_at FROM {self.versions.name} AS v WHERE {condition} {latest}"
+        rows = f"SELECT *, CAST({gone} AS TIMESTAMPTZ) AS line_gone_at FROM {self.versions.name} AS v WHERE {condition} {latest}"
         present = "" if history else "WHERE NOT v.is_deleted"
         columns = "".join(f"v.{quoted(_stored(name))} AS {quoted(name)}, " for name in self.source_columns)
         return f"""SELECT {columns}b.path AS _file, v._row, v._extracted_at, v._batch_no,
-                v.version_at AS _line_version_at, v.is_deleted AS _line_is_deleted, v.line_starts_at AS _line_starts_at
+                v.version_at AS _line_version_at, v.is_deleted AS _line_is_deleted, v.line_gone_at AS _line_gone_at
             FROM ({rows}) AS v JOIN meta.batch AS b ON b.batch_no = v._batch_no {present}"""
 
 
