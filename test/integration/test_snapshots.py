@@ -117,6 +117,39 @@ def test_what_differs_between_two_snapshots_and_why(tmp_path: Path) -> None:
         Project(project).snapshot_diff(first, 99)
 
 
+def test_the_lines_behind_a_restated_day_sum_to_its_difference(tmp_path: Path) -> None:
+    """29 March was 5 + 4 + 3 + 2. Then: 1 becomes 7, 2 was sold a day later and 3 in another place, 4 is taken back, 5 comes late for 1."""
+    project = make_project(tmp_path / "p")
+    changed = "2024-04-01T00:00:00+00:00"
+
+    def line(receipt: str, price: str, sold_at: str = "2024-03-29T10:00Z", **odd: str) -> tuple[str, ...]:
+        at = (odd.get("store", "S1"), "P1", sold_at)
+        return (receipt, "1", *at, "1", "", price, odd.get("status", ""), odd.get("changed", changed))
+
+    first = [line(receipt, price, changed="2024-03-30T00:00Z") for receipt, price in zip("1234", "5432", strict=True)]
+    deliver(project, "pos_sales", first, "1")
+    Project(project).run()
+    Project(project).snapshot_take("sales", "2024-03-30")
+    later = [
+        line("1", "7"), line("2", "4", "2024-03-30T10:00Z"), line("3", "3", store="S2"), line("4", "2", status="draft"),
+        line("5", "1"),
+    ]  # fmt: skip
+    deliver(project, "pos_sales", later, "2")
+    Project(project).run()
+    day = "WHERE location_id = 'S1' AND business_date = DATE '2024-03-29'"
+    lines = f"""SELECT sale_id, restatement_kind, first_reporting_net_amount, reporting_net_amount
+        FROM serve.restated_line {day} ORDER BY sale_id"""
+    wanted = [("1", "corrected", 5, 7), ("2", "moved", 4, 0), ("3", "moved", 3, 0), ("4", "withdrawn", 2, 0), ("5", "late", 0, 1)]  # fmt: skip
+    assert rows(project, lines) == wanted
+    counted = f"""SELECT first_reporting_net_amount, reporting_net_amount, late_lines, corrected_lines, withdrawn_lines
+        FROM serve.restatements {day}"""
+    assert rows(project, counted) == [(14, 8, 1, 4, 3)]
+    settings = project / "systock.toml"
+    settings.write_text(settings.read_text() + "\n[run]\nhistory_steps = 1\n")
+    Project(project).rebuild()  # what was believed before is not kept then; the lines are told all the same
+    assert rows(project, lines) == [(sale, kind, 0 if kind == "late" else None, now) for sale, kind, _, now in wanted]
+
+
 def test_what_an_archive_states_is_kept_when_snapshots_were_taken_before_it_landed(tmp_path: Path) -> None:
     """A snapshot tells nothing new: every state of knowledge answers as without it, by rebuild too."""
     project = make_project(tmp_path / "p", known_at="mtime")

@@ -58,7 +58,7 @@ WITH first_report AS (
     business_date,
     SUM(CASE WHEN restatement_kind = 'late' THEN 1 ELSE 0 END) AS late_lines,
     SUM(CASE WHEN restatement_kind <> 'late' THEN 1 ELSE 0 END) AS corrected_lines,
-    SUM(CASE WHEN restatement_kind = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_lines
+    SUM(CASE WHEN restatement_kind IN ('withdrawn', 'moved') THEN 1 ELSE 0 END) AS withdrawn_lines
   FROM serve.restated_line
   GROUP BY
     location_durable_key,

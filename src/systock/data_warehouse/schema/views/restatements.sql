@@ -15,12 +15,13 @@ CREATE TABLE serve.restatements (
     restated_net_units             numeric(18, 3) NOT NULL, -- now - first reported
     late_lines                     bigint         NOT NULL, -- sale lines of the day that first came after that report
     corrected_lines                bigint         NOT NULL, -- sale lines of the day that another version replaced after it
-    withdrawn_lines                bigint         NOT NULL, -- of these, lines that no longer count: voided, cancelled, marked as test
+    withdrawn_lines                bigint         NOT NULL, -- of these, lines that no longer count there: voided, cancelled, marked as
+                                                            -- test, removed, or moved to another day or place
     PRIMARY KEY (location_durable_key, business_date)
 );
 
--- A day is first reported by the first snapshot that holds it as one that had ended. Lines that a later version moved to another
--- day, or that their source removed, are in the difference and in no line count. The documents: serve.restated_line.
+-- A day is first reported by the first snapshot that holds it as one that had ended. The documents: serve.restated_line. What no
+-- document of the day caused (an exchange rate, a unit, a place's zone that came late) is in the difference and in no line count.
 WITH first_report AS (
     SELECT
         change.location_durable_key,
@@ -67,7 +68,7 @@ cause AS (
         business_date,
         SUM(CASE WHEN restatement_kind = 'late' THEN 1 ELSE 0 END) AS late_lines,
         SUM(CASE WHEN restatement_kind <> 'late' THEN 1 ELSE 0 END) AS corrected_lines,
-        SUM(CASE WHEN restatement_kind = 'withdrawn' THEN 1 ELSE 0 END) AS withdrawn_lines
+        SUM(CASE WHEN restatement_kind IN ('withdrawn', 'moved') THEN 1 ELSE 0 END) AS withdrawn_lines
     FROM serve.restated_line
     GROUP BY location_durable_key, business_date
 )
