@@ -54,11 +54,14 @@ WITH reported AS (
     line.location_id,
     line.business_date,
     CASE
-      WHEN known_line.first_known_at > report.known_at
-      THEN 'late'
-      WHEN NOT line.is_counted
+      WHEN known_line.known_from_at <= report.known_at
+      THEN NULL
+      WHEN known_line.first_known_at <= report.known_at AND NOT line.is_counted
       THEN 'withdrawn'
-      ELSE 'corrected'
+      WHEN known_line.first_known_at <= report.known_at
+      THEN 'corrected'
+      WHEN line.is_counted
+      THEN 'late'
     END AS restatement_kind,
     report.snapshot_no,
     report.known_at,
@@ -72,11 +75,6 @@ WITH reported AS (
     ON known_line.source_name = line.source_name
     AND known_line.sale_id = line.sale_id
     AND known_line.line_no = line.line_no
-  WHERE
-    known_line.known_from_at > report.known_at
-    AND (
-      line.is_counted OR known_line.first_known_at <= report.known_at
-    )
 ), replaced_version AS (
   SELECT
     version.source_name,
@@ -155,6 +153,8 @@ WITH reported AS (
   SELECT
     *
   FROM changed_line
+  WHERE
+    restatement_kind IS NOT NULL
   UNION ALL
   SELECT
     *

@@ -19,7 +19,8 @@ CREATE TABLE serve.restated_line (
 );
 
 -- What the source moved to another day or place, or removed, is told by the version that was believed at the report, dated by what is
--- known of its place today. A line that came from another day is a corrected one of its new day.
+-- known of its place today. A line that came from another day is a corrected one of its new day. What did not change has the kind NULL
+-- and is left out last: as a condition of the join it would have engines compare every line with every report.
 WITH reported AS (
     SELECT
         change.location_durable_key,
@@ -63,9 +64,10 @@ changed_line AS (
         line.location_id,
         line.business_date,
         CASE
-            WHEN known_line.first_known_at > report.known_at THEN 'late'
-            WHEN NOT line.is_counted THEN 'withdrawn'
-            ELSE 'corrected'
+            WHEN known_line.known_from_at <= report.known_at THEN NULL
+            WHEN known_line.first_known_at <= report.known_at AND NOT line.is_counted THEN 'withdrawn'
+            WHEN known_line.first_known_at <= report.known_at THEN 'corrected'
+            WHEN line.is_counted THEN 'late'
         END AS restatement_kind,
         report.snapshot_no,
         report.known_at,
@@ -79,8 +81,6 @@ changed_line AS (
         ON known_line.source_name = line.source_name
         AND known_line.sale_id = line.sale_id
         AND known_line.line_no = line.line_no
-    WHERE known_line.known_from_at > report.known_at
-        AND (line.is_counted OR known_line.first_known_at <= report.known_at)
 ),
 
 replaced_version AS (
@@ -163,6 +163,7 @@ gone_line AS (
 
 restated AS (
     SELECT * FROM changed_line
+    WHERE restatement_kind IS NOT NULL
     UNION ALL
     SELECT * FROM gone_line
 )
