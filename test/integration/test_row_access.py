@@ -6,11 +6,14 @@ import json
 import re
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from published import Shop, sale_rows, shop_on
@@ -137,6 +140,36 @@ def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
     assert len(north.told()) == 1
     assert north.ids("gold.fact_sale_line") == north.ids("serve.sales_daily") == everything
     assert north.shop.differences() == []
+
+
+def test_a_place_that_stands_still_is_answered_as_the_file_does(north: Restricted) -> None:
+    """S1 sold a day less than others: up to which day it is known does not hang on who asks."""
+    assert north.rows("SELECT last_date FROM gold.last_day WHERE fact_kind = 'stock'") == [(date(2024, 3, 2),)]
+    assert north.rows("SELECT max(business_date) FROM gold.fact_sale_line") == [(date(2024, 3, 1),)]
+    asked = {name: (name, columns) for name, columns in north.shop.rows(_LOCATED) if name.startswith("serve.")}
+    asked |= {
+        "serve.stock_as_of": ("serve.stock_as_of(DATE '2024-03-02', TIMESTAMPTZ '9999-01-01')", ["location_id"]),
+        "serve.sales_as_of": (
+            "serve.sales_as_of(DATE '2024-03-01', DATE '2024-03-02', TIMESTAMPTZ '9999-01-01')", ["location_id"],
+        ),
+    }  # fmt: skip
+    [(key,)] = north.shop.rows("SELECT DISTINCT location_durable_key FROM gold.dim_location WHERE location_id = 'S1'")
+    filled = 0
+    with duckdb.connect(str(north.shop.path / "warehouse.duckdb"), read_only=True) as file:
+        file.execute("SET TimeZone = 'UTC'")
+        north.shop.admin.execute("SET TimeZone = 'UTC'")
+        for name, (of, columns) in asked.items():
+            mine = " OR ".join(f"{c} = {key}" if c.endswith("key") else f"{c} = 'S1'" for c in columns)
+            names = [f'"{column}"' for (column,) in file.execute(f"SELECT column_name FROM (DESCRIBE SELECT * FROM {of})").fetchall()]
+            here = file.execute(f"SELECT {', '.join(names)} FROM {of} WHERE {mine}").fetchall()
+            there = north.rows(f"SELECT {', '.join(names)} FROM {of}")
+            assert Counter(map(_in_utc, there)) == Counter(map(_in_utc, here)), name
+            filled += bool(here)
+    assert filled >= 10
+
+
+def _in_utc(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.astimezone(UTC) if isinstance(value, datetime) else value for value in row)
 
 
 @pytest.mark.long

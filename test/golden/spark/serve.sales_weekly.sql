@@ -20,10 +20,10 @@ CREATE TABLE serve.sales_weekly (
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_store_day
+    last_date
+  FROM gold.last_day
   WHERE
-    sale_lines > 0
+    fact_kind = 'sale'
 ), part AS (
   SELECT
     store.location_durable_key,

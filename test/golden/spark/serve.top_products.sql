@@ -18,10 +18,10 @@ CREATE TABLE serve.top_products (
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_sale_line
+    last_date
+  FROM gold.last_day
   WHERE
-    is_counted
+    fact_kind = 'sale'
 ), total AS (
   SELECT
     line.product_durable_key,

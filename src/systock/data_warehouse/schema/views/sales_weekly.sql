@@ -26,9 +26,9 @@ CREATE TABLE serve.sales_weekly (
 -- comparable_last_year_date of gold.dim_date, 52 weeks before; of a week that is not over, only days up to the last day with any sale
 -- are compared.
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_store_day
-    WHERE sale_lines > 0
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 part AS (

@@ -18,9 +18,9 @@ CREATE TABLE serve.top_categories (
 
 -- net = gross - discounts - returns; share and margin ratio are ratios of sums.
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_sale_line
-    WHERE is_counted
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 product AS (
