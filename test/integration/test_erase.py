@@ -23,7 +23,8 @@ import pytest
 from plain_values import places_of
 from property.test_landing import Steps, ending, exit_now
 from published import Shop
-from small_chain import deliver as deliver_to, take_compiled
+from small_chain import deliver as deliver_to
+from small_chain import take_compiled
 from systock import Project
 from systock.errors import SettingsError, UsageError
 from systock.etl_pipeline.bronze_layer import rewrite_parts

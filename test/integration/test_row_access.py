@@ -160,7 +160,10 @@ def test_a_place_that_stands_still_is_answered_as_the_file_does(north: Restricte
         north.shop.admin.execute("SET TimeZone = 'UTC'")
         for name, (of, columns) in asked.items():
             mine = " OR ".join(f"{c} = {key}" if c.endswith("key") else f"{c} = 'S1'" for c in columns)
-            names = [f'"{column}"' for (column,) in file.execute(f"SELECT column_name FROM (DESCRIBE SELECT * FROM {of})").fetchall()]
+            names = [
+                f'"{column}"'
+                for (column,) in file.execute(f"SELECT column_name FROM (DESCRIBE SELECT * FROM {of})").fetchall()
+            ]
             here = file.execute(f"SELECT {', '.join(names)} FROM {of} WHERE {mine}").fetchall()
             there = north.rows(f"SELECT {', '.join(names)} FROM {of}")
             assert Counter(map(_in_utc, there)) == Counter(map(_in_utc, here)), name
@@ -202,6 +205,15 @@ def test_settings_and_descriptions_move_what_is_seen(north: Restricted) -> None:
     assert shop.rows("SELECT DISTINCT polname FROM pg_policy") == [("systock_all",)]
 
 
+def test_everything_on_a_server_has_a_comment(shop: Shop) -> None:
+    silent = """SELECT CAST(c.oid AS regclass) || '.' || a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+        WHERE c.relnamespace = CAST('systock' AS regnamespace) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+            AND col_description(c.oid, a.attnum) IS NULL
+        UNION ALL SELECT CAST(CAST(p.oid AS regprocedure) AS text) FROM pg_proc AS p
+        WHERE p.pronamespace = CAST('systock' AS regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL"""
+    assert shop.rows(silent) == []
+
+
 def test_statistics_tell_readers_no_values(shop: Shop) -> None:
     """Whoever reads `serve` may select from what lies beneath; what the planner sampled of it is hidden all the same."""
 
@@ -220,9 +232,13 @@ def test_statistics_tell_readers_no_values(shop: Shop) -> None:
     assert sampled("systock_owner") > 50 and sampled("systock_reader") > 50
     assert shop.project.target_status()["next"] == "row_access"
     shop.run()
-    assert [sampled(role) for role in ("systock_reader", "systock_analyst", "systock_keeper", "systock_loader")] == [0] * 4
+    assert [sampled(role) for role in ("systock_reader", "systock_analyst", "systock_keeper", "systock_loader")] == [
+        0
+    ] * 4
     assert shop.project.target_status()["next"] == "nothing" and sampled("systock_owner") > 50
-    assert shop.rows("SELECT polname FROM pg_policy WHERE polrelid = CAST('gold.dim_supplier' AS regclass)") == [("none",)]
+    assert shop.rows("SELECT polname FROM pg_policy WHERE polrelid = CAST('gold.dim_supplier' AS regclass)") == [
+        ("none",)
+    ]
     [(rows,)] = shop.rows("SELECT count(*) FROM serve.sales_daily")
     shop.admin.execute("SET ROLE systock_reader")
     assert shop.rows("SELECT count(*) FROM serve.sales_daily") == [(rows,)] != [(0,)]
