@@ -39,7 +39,7 @@ def take(
     from systock.cli.rows import print_rows
 
     with show_progress() as progress:
-        taken = open_project(project).snapshot_take(kind.value if kind else None, as_of, progress)
+        taken = open_project(project).snapshot_take(kind.value if kind else None, as_of, progress=progress)
     print_rows(taken, form, empty="Nothing to keep.")
 
 
