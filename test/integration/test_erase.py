@@ -23,6 +23,7 @@ import pytest
 from plain_values import places_of
 from property.test_landing import Steps, ending, exit_now
 from published import Shop
+from small_chain import deliver as deliver_to
 from small_chain import take_compiled
 from systock import Project
 from systock.errors import SettingsError, UsageError
@@ -205,6 +206,14 @@ def test_lines_from_before_that_hold_no_value_are_noted_as_well(people: Path) ->
 
 @pytest.mark.long
 def test_the_server_is_brought_to_what_is_left(shop: Shop) -> None:
+    people = [(f"P{n}", name, "1", "pcs", "2024-01-01T00:00:00+00:00") for n, name in ((7, "Jane"), (8, "Joe"))]
+    deliver_to(shop.path, "erp_products", people, "2", modified=1_711_100_000.0)
+    shop.run()
+    shop.admin.execute("ANALYZE")
+    sampled = "SELECT DISTINCT tablename FROM pg_stats AS s WHERE CAST(s AS text) LIKE '%Jane%' ORDER BY 1"
+    assert [table for (table,) in shop.rows(sampled)] == ["dim_product"]
+    shop.project.erase("erp", "products", {"code": "P7"}, ["name"])
+    assert shop.rows(sampled) == []
     counted = "SELECT count(*) FROM gold.dim_product WHERE product_name = 'x'"
     assert shop.admin.execute(counted).fetchall() == [(3,)]
     done = shop.project.erase("erp", "products", {"code": "P1"}, ["name"])

@@ -11,6 +11,7 @@ import pytest
 
 from small_chain import deliver, make_project
 from systock import Project
+from systock.cli.app import main
 from systock.errors import UsageError
 from systock.pipeline_manager.build import Silent
 from systock.pipeline_manager.take_snapshot import Moment, point_in_time, take_closes
@@ -48,6 +49,17 @@ def test_a_snapshot_never_changes(tmp_path: Path) -> None:
     Project(project).rebuild()
     assert rows(project, SALES) == before
     assert all(table["same"] for table in Project(project).rebuild(verify=True)["tables"])
+
+
+def test_a_state_before_everything_is_kept_and_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = make_project(tmp_path / "p")
+    deliver(project, "pos_sales", [sale("1", "5")], "1")
+    Project(project).run()
+    for as_of, warns in (("1900-01-01", True), ("2024-03-29", False)):
+        assert main(["snapshot", "take", "--project", str(project), "--kind", "sales", "--as-of", as_of]) == 0
+        told = capsys.readouterr()
+        assert ("nothing was sold or moved before 2024-03-29, so snapshot" in told.err) == warns
+        assert as_of in told.out
 
 
 @pytest.mark.parametrize("as_of", ["2099-01-01", "2099-01-01T10:00:00+02:00", "9999-12-31"])

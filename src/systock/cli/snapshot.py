@@ -35,9 +35,12 @@ def take(
 
     It never changes afterwards, whatever is delivered or corrected later.
     """
+    from systock.cli.progress import show_progress
     from systock.cli.rows import print_rows
 
-    print_rows(open_project(project).snapshot_take(kind.value if kind else None, as_of), form, empty="Nothing to keep.")
+    with show_progress() as progress:
+        taken = open_project(project).snapshot_take(kind.value if kind else None, as_of, progress=progress)
+    print_rows(taken, form, empty="Nothing to keep.")
 
 
 @app.command("list", cls=Command)

@@ -10,6 +10,7 @@ from systock.errors import TargetError
 from systock.load import target_state
 from systock.load.access_rights import ways_out
 from systock.load.make_tables import grants
+from systock.load.own_comments import OWN_COMMENTS
 from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READER, ROLES
 from systock.load.row_access import Place, access_sql, apply_access, check_known, places_there, seen_counts
 from systock.load.target_schema import TargetSchema
@@ -141,6 +142,7 @@ def init_sql(user: str, database: str, schemas: Sequence[str], restricted: Seque
         f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA} AUTHORIZATION {OWNER}",
         f"SET ROLE {OWNER}",
         *OWN_TABLES,
+        *OWN_COMMENTS,
         f"GRANT USAGE ON SCHEMA {OWN_SCHEMA} TO {LOADER}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {OWN_SCHEMA} TO {LOADER}",
         f"GRANT INSERT, UPDATE ON {OWN_SCHEMA}.target TO {LOADER}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from systock.load.row_access import PLACES, Place, apply_access, check_known, ch
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.target_state import PUBLISHING, DroppedPart, HandChange
-from systock.load.write_rows import Staged, Writer
+from systock.load.write_rows import Staged, Writer, there
 
 if TYPE_CHECKING:
     from systock.config import TargetSettings
@@ -93,6 +93,8 @@ def _publish(
             target_state.write_objects(session, schema)
     if full and plan.dropped:
         _alter(session, [part.sql for part in plan.dropped])
+    if plan.how in ("compare", "in place"):
+        _renew_statistics(session, schema, {str(row["table"]) for row in brought.tables})
     if full or plan.how in ("first", "anew"):
         session.execute("DELETE FROM systock.hand_change")
     brought.captures = mark_landed(session, build)
@@ -133,6 +135,14 @@ def _write_changes(
         for s in staged
         if s.written or s.removed
     ]
+
+
+def _renew_statistics(session: TargetSession, schema: TargetSchema, written: Collection[str]) -> None:
+    """Have the planner's statistics hold no values that are gone: erased ones come with a build made anew, as all of this does."""
+    session.become(OWNER)
+    for table in schema.tables:
+        if table.qualified in written:
+            session.execute(f"ANALYZE {there(table)}")
 
 
 def _alter(session: TargetSession, statements: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Rows by place for named roles: who sees which places, and the policies of the tables that hold them to it.
 
-Policies restrict the roles that the settings name, and nobody else: for all others queries are planned as without them.
+Policies restrict the roles that the settings name, and nobody else: all others see every row. Each table has row-level security all
+the same, for that hides what the server's statistics hold of its values (pg_stats) from who may read it through questions alone.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def access_gaps(session: TargetSession, schema: TargetSchema, access: Mapping[st
     lacking = missing_roles(session, access)
     told = [f"the server does not have the role {role}: systock target init makes it" for role in lacking]
     told += ["the places that roles see have changed"] if places else []
-    told += ["tables lack the policies of row_access, or have others"] if _policy_statements(session, schema, sorted(access)) else []  # fmt: skip
+    told += ["tables lack policies of SyStock, or have others"] if _policy_statements(session, schema, sorted(access)) else []  # fmt: skip
     there = {role: entry for role, entry in access.items() if role not in lacking}
     return [*told, *(["roles lack rights, or have others"] if lacking_rights(session, schema, there) else [])]
 
@@ -129,9 +130,8 @@ def access_sql(schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[st
     places = "; ".join(visible_statements(access))
     made = [f"IF to_regclass('gold.dim_location') IS NOT NULL THEN {places}; END IF;"]
     for table in schema.tables:
-        statements = list(_policy_changes(table, roles, False, False, {}))
-        if statements:
-            name = text_sql(there(table))
+        if table.seen_where:  # the others are the next run's: they hold nobody to places
+            name, statements = text_sql(there(table)), _policy_changes(table, roles, False, False, {})
             made.append(
                 f"""IF to_regclass({name}) IS NOT NULL THEN
         FOR old IN SELECT polname FROM pg_policy WHERE polrelid = to_regclass({name}) AND starts_with(polname, '{_POLICY}') LOOP
@@ -223,16 +223,21 @@ def _policy_changes(
     """The statements that a table needs. made: our policies there, with the roles that each is for."""
     condition, name = table.seen_where, there(table)
     rows = _ROWS + hashlib.sha256(condition.encode()).hexdigest()[:12]
-    wanted: dict[str, list[str]] = {_ALL: [], rows: list(roles)} if condition and roles else {}
+    is_restricted = bool(condition and roles)
+    # Ours lets everybody see every row: where others made policies of their own, it would undo them.
+    wanted: dict[str, list[str]] = {_ALL: []} if is_restricted or not has_others else {}
+    if is_restricted:
+        wanted[rows] = list(roles)
     if wanted == made and (is_on or not wanted):
         return
     for policy in made:
         yield f"DROP POLICY {quoted(policy)} ON {name}"
-    if wanted:
+    if _ALL in wanted:
         yield f"CREATE POLICY {quoted(_ALL)} ON {name} USING (true) WITH CHECK (true)"
+    if is_restricted:
         yield f"CREATE POLICY {quoted(rows)} ON {name} AS RESTRICTIVE TO {', '.join(map(quoted, roles))} USING ({condition})"
-    if wanted or (made and not has_others):
-        yield f"ALTER TABLE {name} {'ENABLE' if wanted else 'DISABLE'} ROW LEVEL SECURITY"
+    if wanted and not is_on:
+        yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
 
 
 def _some(names: Sequence[str]) -> str:

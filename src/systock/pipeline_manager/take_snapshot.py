@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from systock.pipeline_manager.build import Progress
     from systock.pipeline_manager.state import Published
 
+#: The first business day with any sale or stock; NULL where there is none.
+_FIRST_DAY = """SELECT min(business_date) FROM (
+    SELECT business_date FROM gold.stock_ledger UNION ALL SELECT business_date FROM gold.fact_sale_line) AS fact"""
 #: What the position of a close says before the day.
 _CLOSE = " at the close of "
 
@@ -68,7 +71,15 @@ def take_snapshots(
             where="--as-of", state="Nothing was kept.",
             todo=f"Nobody can know that state before {moment.instant.isoformat(timespec='seconds')}: leave --as-of out for the state of now.",
         )  # fmt: skip
-    return _take(place, kinds, [moment], progress, "systock snapshot take")
+    taken = _take(place, kinds, [moment], progress, "systock snapshot take")
+    with place.connect(place.warehouse, read_only=True) as engine:
+        [(first,)] = engine.rows(_FIRST_DAY)
+    if first is not None and moment.day < first:
+        numbers = ", ".join(dict.fromkeys(str(fact["snapshot_no"]) for fact in taken))
+        progress.note(
+            f"Warning: nothing was sold or moved before {first}, so snapshot {numbers} as of {moment.day} tells of none of it; it is kept."
+        )
+    return taken
 
 
 def take_closes(place: Workplace, closes: Sequence[Moment], progress: Progress) -> list[dict[str, Any]]:

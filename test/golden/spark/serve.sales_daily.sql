@@ -25,6 +25,7 @@ CREATE TABLE serve.sales_daily (
   reporting_net_amount DECIMAL(18, 4) NOT NULL,
   reporting_tax_amount DECIMAL(18, 4) NOT NULL,
   reporting_cost_amount DECIMAL(18, 4),
+  reporting_costed_net_amount DECIMAL(18, 4) NOT NULL,
   reporting_margin_amount DECIMAL(18, 4)
 );
 WITH day AS (
@@ -88,6 +89,7 @@ SELECT
   CAST(day.reporting_net_amount AS DECIMAL(18, 4)) AS reporting_net_amount,
   CAST(day.reporting_tax_amount AS DECIMAL(18, 4)) AS reporting_tax_amount,
   CAST(day.reporting_cost_amount AS DECIMAL(18, 4)) AS reporting_cost_amount,
+  CAST(day.reporting_costed_net_amount AS DECIMAL(18, 4)) AS reporting_costed_net_amount,
   CAST(day.reporting_costed_net_amount - day.reporting_cost_amount AS DECIMAL(18, 4)) AS reporting_margin_amount
 FROM day
 LEFT JOIN serve.location_current AS place

@@ -13,10 +13,10 @@ CREATE TABLE serve.sales_trend (
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_store_day
+    last_date
+  FROM gold.last_day
   WHERE
-    sale_lines > 0
+    fact_kind = 'sale'
 ), place_span AS (
   SELECT
     location_durable_key,

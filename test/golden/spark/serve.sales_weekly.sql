@@ -14,16 +14,17 @@ CREATE TABLE serve.sales_weekly (
   reporting_returns_amount DECIMAL(18, 4) NOT NULL,
   reporting_net_amount DECIMAL(18, 4) NOT NULL,
   reporting_margin_amount DECIMAL(18, 4) NOT NULL,
+  reporting_costed_net_amount DECIMAL(18, 4) NOT NULL,
   margin_ratio DECIMAL(18, 4),
   last_year_reporting_net_amount DECIMAL(18, 4),
   net_change_ratio DECIMAL(18, 4)
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_store_day
+    last_date
+  FROM gold.last_day
   WHERE
-    sale_lines > 0
+    fact_kind = 'sale'
 ), part AS (
   SELECT
     store.location_durable_key,
@@ -114,6 +115,7 @@ SELECT
   CAST(week.returns_amount AS DECIMAL(18, 4)) AS reporting_returns_amount,
   CAST(week.net_amount AS DECIMAL(18, 4)) AS reporting_net_amount,
   CAST(week.margin_amount AS DECIMAL(18, 4)) AS reporting_margin_amount,
+  CAST(week.costed_net_amount AS DECIMAL(18, 4)) AS reporting_costed_net_amount,
   CAST(CAST(((2BD * abs((CAST(week.margin_amount AS DECIMAL(38, 12)) * 10000BD)) + abs(CAST(week.costed_net_amount AS DECIMAL(38, 12)))) DIV NULLIF(2BD * abs(CAST(week.costed_net_amount AS DECIMAL(38, 12))), 0BD) * CAST(sign((CAST(week.margin_amount AS DECIMAL(38, 12)) * 10000BD)) * sign(CAST(week.costed_net_amount AS DECIMAL(38, 12))) AS BIGINT)) AS DECIMAL(38, 0)) * 0.0001BD AS DECIMAL(18, 4)) AS margin_ratio,
   CAST(week.last_year_amount AS DECIMAL(18, 4)) AS last_year_reporting_net_amount,
   CAST(CAST(((2BD * abs((CAST((week.net_amount - week.last_year_amount) AS DECIMAL(38, 12)) * 10000BD)) + abs(CAST(week.last_year_amount AS DECIMAL(38, 12)))) DIV NULLIF(2BD * abs(CAST(week.last_year_amount AS DECIMAL(38, 12))), 0BD) * CAST(sign((CAST((week.net_amount - week.last_year_amount) AS DECIMAL(38, 12)) * 10000BD)) * sign(CAST(week.last_year_amount AS DECIMAL(38, 12))) AS BIGINT)) AS DECIMAL(38, 0)) * 0.0001BD AS DECIMAL(18, 4)) AS net_change_ratio

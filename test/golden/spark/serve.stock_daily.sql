@@ -12,16 +12,10 @@ CREATE TABLE serve.stock_daily (
 );
 WITH last_day AS (
   SELECT
-    MAX(last_date) AS last_date
-  FROM (
-    SELECT
-      MAX(business_date) AS last_date
-    FROM gold.stock_ledger
-    UNION ALL
-    SELECT
-      MAX(business_date) AS last_date
-    FROM gold.fact_sale_line
-  ) AS fact
+    last_date
+  FROM gold.last_day
+  WHERE
+    fact_kind = 'stock'
 )
 SELECT
   day.date_key AS business_date,

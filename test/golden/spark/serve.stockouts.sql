@@ -19,19 +19,9 @@ WITH last_day AS (
     last_date,
     date_add(CAST(last_date AS DATE), CAST(1 AS INT)) AS end_date,
     date_add(CAST(last_date AS DATE), CAST((-27) AS INT)) AS from_28_date
-  FROM (
-    SELECT
-      MAX(last_date) AS last_date
-    FROM (
-      SELECT
-        MAX(business_date) AS last_date
-      FROM gold.stock_ledger
-      UNION ALL
-      SELECT
-        MAX(business_date) AS last_date
-      FROM gold.fact_sale_line
-    ) AS fact
-  ) AS latest
+  FROM gold.last_day
+  WHERE
+    fact_kind = 'stock'
 ), ranged AS (
   SELECT
     assortment.product_durable_key,

@@ -20,20 +20,10 @@ CREATE TABLE serve.supplier_performance (
 );
 WITH last_day AS (
   SELECT
-    MAX(last_date) AS last_date
-  FROM (
-    SELECT
-      MAX(business_date) AS last_date
-    FROM gold.stock_ledger
-    UNION ALL
-    SELECT
-      MAX(business_date) AS last_date
-    FROM gold.fact_sale_line
-    UNION ALL
-    SELECT
-      MAX(business_date) AS last_date
-    FROM gold.fact_purchase_order_line
-  ) AS fact
+    last_date
+  FROM gold.last_day
+  WHERE
+    fact_kind = 'supply'
 ), line AS (
   SELECT
     line.supplier_durable_key,

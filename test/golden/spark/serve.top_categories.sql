@@ -6,6 +6,7 @@ CREATE TABLE serve.top_categories (
   reporting_net_amount DECIMAL(18, 4) NOT NULL,
   net_share_ratio DECIMAL(18, 4),
   reporting_margin_amount DECIMAL(18, 4) NOT NULL,
+  reporting_costed_net_amount DECIMAL(18, 4) NOT NULL,
   margin_ratio DECIMAL(18, 4),
   sales_rank BIGINT NOT NULL,
   last_28_days_net_units DECIMAL(18, 3) NOT NULL,
@@ -14,10 +15,10 @@ CREATE TABLE serve.top_categories (
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_sale_line
+    last_date
+  FROM gold.last_day
   WHERE
-    is_counted
+    fact_kind = 'sale'
 ), product AS (
   SELECT
     line.product_durable_key,
@@ -81,6 +82,7 @@ SELECT
   CAST(category.net_amount AS DECIMAL(18, 4)) AS reporting_net_amount,
   CAST(CAST(((2BD * abs((CAST(category.net_amount AS DECIMAL(38, 12)) * 10000BD)) + abs(CAST(total.net_amount AS DECIMAL(38, 12)))) DIV NULLIF(2BD * abs(CAST(total.net_amount AS DECIMAL(38, 12))), 0BD) * CAST(sign((CAST(category.net_amount AS DECIMAL(38, 12)) * 10000BD)) * sign(CAST(total.net_amount AS DECIMAL(38, 12))) AS BIGINT)) AS DECIMAL(38, 0)) * 0.0001BD AS DECIMAL(18, 4)) AS net_share_ratio,
   CAST(category.margin_amount AS DECIMAL(18, 4)) AS reporting_margin_amount,
+  CAST(category.costed_net_amount AS DECIMAL(18, 4)) AS reporting_costed_net_amount,
   CAST(CAST(((2BD * abs((CAST(category.margin_amount AS DECIMAL(38, 12)) * 10000BD)) + abs(CAST(category.costed_net_amount AS DECIMAL(38, 12)))) DIV NULLIF(2BD * abs(CAST(category.costed_net_amount AS DECIMAL(38, 12))), 0BD) * CAST(sign((CAST(category.margin_amount AS DECIMAL(38, 12)) * 10000BD)) * sign(CAST(category.costed_net_amount AS DECIMAL(38, 12))) AS BIGINT)) AS DECIMAL(38, 0)) * 0.0001BD AS DECIMAL(18, 4)) AS margin_ratio,
   RANK() OVER (ORDER BY category.net_amount DESC NULLS FIRST) AS sales_rank,
   CAST(category.last_28_net_units AS DECIMAL(18, 3)) AS last_28_days_net_units,

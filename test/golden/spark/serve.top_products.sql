@@ -7,6 +7,7 @@ CREATE TABLE serve.top_products (
   net_units DECIMAL(18, 3) NOT NULL,
   reporting_net_amount DECIMAL(18, 4) NOT NULL,
   reporting_margin_amount DECIMAL(18, 4),
+  reporting_costed_net_amount DECIMAL(18, 4) NOT NULL,
   margin_ratio DECIMAL(18, 4),
   transactions BIGINT NOT NULL,
   first_sold_date DATE NOT NULL,
@@ -18,10 +19,10 @@ CREATE TABLE serve.top_products (
 );
 WITH last_day AS (
   SELECT
-    MAX(business_date) AS last_date
-  FROM gold.fact_sale_line
+    last_date
+  FROM gold.last_day
   WHERE
-    is_counted
+    fact_kind = 'sale'
 ), total AS (
   SELECT
     line.product_durable_key,
@@ -69,6 +70,7 @@ SELECT
   CAST(total.net_units AS DECIMAL(18, 3)) AS net_units,
   CAST(total.reporting_net_amount AS DECIMAL(18, 4)) AS reporting_net_amount,
   CAST(total.reporting_costed_net_amount - total.reporting_cost_amount AS DECIMAL(18, 4)) AS reporting_margin_amount,
+  CAST(total.reporting_costed_net_amount AS DECIMAL(18, 4)) AS reporting_costed_net_amount,
   CAST(CAST(((2BD * abs((CAST((total.reporting_costed_net_amount - total.reporting_cost_amount) AS DECIMAL(38, 12)) * 10000BD)) + abs(CAST(total.reporting_costed_net_amount AS DECIMAL(38, 12)))) DIV NULLIF(2BD * abs(CAST(total.reporting_costed_net_amount AS DECIMAL(38, 12))), 0BD) * CAST(sign((CAST((total.reporting_costed_net_amount - total.reporting_cost_amount) AS DECIMAL(38, 12)) * 10000BD)) * sign(CAST(total.reporting_costed_net_amount AS DECIMAL(38, 12))) AS BIGINT)) AS DECIMAL(38, 0)) * 0.0001BD AS DECIMAL(18, 4)) AS margin_ratio,
   CAST(total.transactions AS BIGINT) AS transactions,
   total.first_sold_date,

@@ -19,7 +19,7 @@ def test_what_names_no_place_is_a_list_or_hidden() -> None:
     assert {name for name, condition in CONDITIONS.items() if not condition and not name.startswith("meta.")} == {
         "gold.cost_group", "gold.dim_channel", "gold.dim_customer", "gold.dim_date", "gold.dim_holiday",
         "gold.dim_movement_kind", "gold.dim_product", "gold.dim_promotion", "gold.dim_supplier", "gold.exchange_rate_day",
-        "gold.product_component", "gold.product_component__versions",
+        "gold.last_day", "gold.product_component", "gold.product_component__versions",
         "silver.period_close__versions", "snapshot.taken",
     }  # fmt: skip
     assert {name for name, condition in CONDITIONS.items() if condition == "false"} == {

@@ -14,7 +14,7 @@ from systock.sql_text import quoted
 _ENDS = ("", "from_", "to_")
 #: Lists that belong to no place, and whose rows tell nothing of one.
 _LISTS = (
-    "gold.cost_group", "gold.exchange_rate_day", "gold.product_component", "gold.product_component__versions",
+    "gold.cost_group", "gold.exchange_rate_day", "gold.last_day", "gold.product_component", "gold.product_component__versions",
     "silver.period_close__versions", "snapshot.taken",
 )  # fmt: skip
 #: What goods on their way are worth is posted at both ends of a transfer: whoever sees the transfer sees all of it.

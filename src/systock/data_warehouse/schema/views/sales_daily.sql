@@ -27,6 +27,7 @@ CREATE TABLE serve.sales_daily (
     reporting_net_amount        numeric(18, 4) NOT NULL, -- net_amount in the project's currency at the day's rate
     reporting_tax_amount        numeric(18, 4) NOT NULL, -- tax_amount in the project's currency at the day's rate
     reporting_cost_amount       numeric(18, 4),          -- cost_amount in the project's currency at the day's rate
+    reporting_costed_net_amount numeric(18, 4) NOT NULL, -- reporting_net_amount of the lines whose cost is known: what margins are divided by
     reporting_margin_amount     numeric(18, 4),          -- margin_amount in the project's currency at the day's rate
     PRIMARY KEY (location_durable_key, business_date, currency_code)
 );
@@ -89,6 +90,7 @@ SELECT
     CAST(day.reporting_net_amount AS numeric(18, 4)) AS reporting_net_amount,
     CAST(day.reporting_tax_amount AS numeric(18, 4)) AS reporting_tax_amount,
     CAST(day.reporting_cost_amount AS numeric(18, 4)) AS reporting_cost_amount,
+    CAST(day.reporting_costed_net_amount AS numeric(18, 4)) AS reporting_costed_net_amount,
     CAST(day.reporting_costed_net_amount - day.reporting_cost_amount AS numeric(18, 4)) AS reporting_margin_amount
 FROM day
 LEFT JOIN serve.location_current AS place

@@ -17,9 +17,9 @@ CREATE TABLE serve.sales_trend (
 
 -- change = (sum of the last n days - sum of the n days before) / sum of the n days before. Days without sales count as 0.
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_store_day
-    WHERE sale_lines > 0
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 place_span AS (

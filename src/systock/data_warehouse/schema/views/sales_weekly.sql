@@ -16,6 +16,7 @@ CREATE TABLE serve.sales_weekly (
     reporting_returns_amount       numeric(18, 4) NOT NULL, -- net of return lines, positive
     reporting_net_amount           numeric(18, 4) NOT NULL, -- gross - discounts - returns
     reporting_margin_amount        numeric(18, 4) NOT NULL, -- net - cost of the lines whose cost is known
+    reporting_costed_net_amount    numeric(18, 4) NOT NULL, -- reporting_net_amount of the lines whose cost is known
     margin_ratio                   numeric(18, 4),          -- that margin / the net of the same lines
     last_year_reporting_net_amount numeric(18, 4),          -- net of the comparable days of the year before; NULL = none
     net_change_ratio               numeric(18, 4),          -- (net - last year's) / last year's; NULL without last year
@@ -26,9 +27,9 @@ CREATE TABLE serve.sales_weekly (
 -- comparable_last_year_date of gold.dim_date, 52 weeks before; of a week that is not over, only days up to the last day with any sale
 -- are compared.
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_store_day
-    WHERE sale_lines > 0
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 part AS (
@@ -118,6 +119,7 @@ SELECT
     CAST(week.returns_amount AS numeric(18, 4)) AS reporting_returns_amount,
     CAST(week.net_amount AS numeric(18, 4)) AS reporting_net_amount,
     CAST(week.margin_amount AS numeric(18, 4)) AS reporting_margin_amount,
+    CAST(week.costed_net_amount AS numeric(18, 4)) AS reporting_costed_net_amount,
     safe_div(week.margin_amount, week.costed_net_amount, 4) AS margin_ratio,
     CAST(week.last_year_amount AS numeric(18, 4)) AS last_year_reporting_net_amount,
     safe_div(week.net_amount - week.last_year_amount, week.last_year_amount, 4) AS net_change_ratio

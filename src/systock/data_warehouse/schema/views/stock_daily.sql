@@ -15,12 +15,9 @@ CREATE TABLE serve.stock_daily (
 );
 
 WITH last_day AS (
-    SELECT MAX(last_date) AS last_date
-    FROM (
-        SELECT MAX(business_date) AS last_date FROM gold.stock_ledger
-        UNION ALL
-        SELECT MAX(business_date) AS last_date FROM gold.fact_sale_line
-    ) AS fact
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'stock'
 )
 
 SELECT

@@ -21,12 +21,9 @@ CREATE TABLE serve.stock_on_hand (
 -- Whatever moved or was sold somewhere has a row; products that are not stocked have none. Products that are only sold, by sources
 -- whose sales move no stock, are unknown, never a sum of sales below zero.
 WITH last_day AS (
-    SELECT MAX(last_date) AS last_date
-    FROM (
-        SELECT MAX(business_date) AS last_date FROM gold.stock_ledger
-        UNION ALL
-        SELECT MAX(business_date) AS last_date FROM gold.fact_sale_line
-    ) AS fact
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'stock'
 ),
 
 seen AS (

@@ -17,12 +17,9 @@ CREATE TABLE serve.stock_value (
 -- value = sum over the products of on hand x unit cost, at the rate of the last day with any fact, as serve.stock_on_hand has it. What
 -- is in transit belongs to no place and is in serve.stock_in_transit.
 WITH last_day AS (
-    SELECT MAX(last_date) AS last_date
-    FROM (
-        SELECT MAX(business_date) AS last_date FROM gold.stock_ledger
-        UNION ALL
-        SELECT MAX(business_date) AS last_date FROM gold.fact_sale_line
-    ) AS fact
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'stock'
 ),
 
 stock AS (

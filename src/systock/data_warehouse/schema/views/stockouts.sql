@@ -25,14 +25,8 @@ WITH last_day AS (
         last_date,
         add_days(last_date, 1) AS end_date,
         add_days(last_date, -27) AS from_28_date
-    FROM (
-        SELECT MAX(last_date) AS last_date
-        FROM (
-            SELECT MAX(business_date) AS last_date FROM gold.stock_ledger
-            UNION ALL
-            SELECT MAX(business_date) AS last_date FROM gold.fact_sale_line
-        ) AS fact
-    ) AS latest
+    FROM gold.last_day
+    WHERE fact_kind = 'stock'
 ),
 
 ranged AS (

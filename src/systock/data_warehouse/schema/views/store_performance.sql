@@ -10,6 +10,7 @@ CREATE TABLE serve.store_performance (
     net_units                   numeric(18, 3) NOT NULL, -- sold - returned
     reporting_net_amount        numeric(18, 4) NOT NULL, -- gross - discounts - returns, without tax, in the project's currency
     reporting_margin_amount     numeric(18, 4) NOT NULL, -- net - cost of the lines whose cost is known
+    reporting_costed_net_amount numeric(18, 4) NOT NULL, -- reporting_net_amount of the lines whose cost is known
     margin_ratio                numeric(18, 4),          -- that margin / the net of the same lines
     basket_reporting_net_amount numeric(18, 4),          -- reporting_net_amount / transactions
     basket_units                numeric(18, 4),          -- net_units / transactions
@@ -78,6 +79,7 @@ SELECT
     CAST(month.net_units AS numeric(18, 3)) AS net_units,
     CAST(month.net_amount AS numeric(18, 4)) AS reporting_net_amount,
     CAST(month.margin_amount AS numeric(18, 4)) AS reporting_margin_amount,
+    CAST(month.costed_net_amount AS numeric(18, 4)) AS reporting_costed_net_amount,
     safe_div(month.margin_amount, month.costed_net_amount, 4) AS margin_ratio,
     safe_div(month.net_amount, month.transactions, 4) AS basket_reporting_net_amount,
     safe_div(month.net_units, month.transactions, 4) AS basket_units,

@@ -27,14 +27,9 @@ CREATE TABLE serve.supplier_performance (
 -- full by the first confirmed (else expected) date / lines due. Lead time = days from order to last receipt; its deviation is
 -- sqrt((n x sum of squares - square of sum) / (n x (n - 1))).
 WITH last_day AS (
-    SELECT MAX(last_date) AS last_date
-    FROM (
-        SELECT MAX(business_date) AS last_date FROM gold.stock_ledger
-        UNION ALL
-        SELECT MAX(business_date) AS last_date FROM gold.fact_sale_line
-        UNION ALL
-        SELECT MAX(business_date) AS last_date FROM gold.fact_purchase_order_line
-    ) AS fact
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'supply'
 ),
 
 line AS (

@@ -8,6 +8,7 @@ CREATE TABLE serve.top_categories (
     reporting_net_amount              numeric(18, 4) NOT NULL, -- gross - discounts - returns, without tax, in the project's currency
     net_share_ratio                   numeric(18, 4),          -- reporting_net_amount / that of all categories
     reporting_margin_amount           numeric(18, 4) NOT NULL, -- net - cost of the lines whose cost is known, in the project's currency
+    reporting_costed_net_amount       numeric(18, 4) NOT NULL, -- reporting_net_amount of the lines whose cost is known
     margin_ratio                      numeric(18, 4),          -- that margin / the net of the same lines
     sales_rank                        bigint         NOT NULL, -- 1 = greatest reporting_net_amount; ties share a rank
     last_28_days_net_units            numeric(18, 3) NOT NULL, -- net_units of the 28 days up to the last business day with any sale
@@ -18,9 +19,9 @@ CREATE TABLE serve.top_categories (
 
 -- net = gross - discounts - returns; share and margin ratio are ratios of sums.
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_sale_line
-    WHERE is_counted
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 product AS (
@@ -71,6 +72,7 @@ SELECT
     CAST(category.net_amount AS numeric(18, 4)) AS reporting_net_amount,
     safe_div(category.net_amount, total.net_amount, 4) AS net_share_ratio,
     CAST(category.margin_amount AS numeric(18, 4)) AS reporting_margin_amount,
+    CAST(category.costed_net_amount AS numeric(18, 4)) AS reporting_costed_net_amount,
     safe_div(category.margin_amount, category.costed_net_amount, 4) AS margin_ratio,
     RANK() OVER (ORDER BY category.net_amount DESC) AS sales_rank,
     CAST(category.last_28_net_units AS numeric(18, 3)) AS last_28_days_net_units,

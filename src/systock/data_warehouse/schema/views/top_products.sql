@@ -9,6 +9,7 @@ CREATE TABLE serve.top_products (
     net_units                         numeric(18, 3) NOT NULL,    -- sold - returned, in base units
     reporting_net_amount              numeric(18, 4) NOT NULL,    -- gross - discounts - returns, without tax, in the project's currency
     reporting_margin_amount           numeric(18, 4),             -- net - cost of the lines whose cost is known, in the project's currency
+    reporting_costed_net_amount       numeric(18, 4) NOT NULL,    -- reporting_net_amount of the lines whose cost is known
     margin_ratio                      numeric(18, 4),             -- that margin / the net of the same lines
     transactions                      bigint         NOT NULL,    -- receipts that hold it
     first_sold_date                   date           NOT NULL,    -- first business day with a line of it
@@ -20,9 +21,9 @@ CREATE TABLE serve.top_products (
 );
 
 WITH last_day AS (
-    SELECT MAX(business_date) AS last_date
-    FROM gold.fact_sale_line
-    WHERE is_counted
+    SELECT last_date
+    FROM gold.last_day
+    WHERE fact_kind = 'sale'
 ),
 
 total AS (
@@ -56,6 +57,7 @@ SELECT
     CAST(total.net_units AS numeric(18, 3)) AS net_units,
     CAST(total.reporting_net_amount AS numeric(18, 4)) AS reporting_net_amount,
     CAST(total.reporting_costed_net_amount - total.reporting_cost_amount AS numeric(18, 4)) AS reporting_margin_amount,
+    CAST(total.reporting_costed_net_amount AS numeric(18, 4)) AS reporting_costed_net_amount,
     safe_div(
         total.reporting_costed_net_amount - total.reporting_cost_amount, total.reporting_costed_net_amount, 4
     ) AS margin_ratio,

@@ -1,0 +1,52 @@
+CREATE TABLE gold.last_day (
+  fact_kind STRING NOT NULL,
+  last_date DATE
+);
+WITH sale AS (
+  SELECT
+    MAX(business_date) AS last_date,
+    MAX(CASE WHEN is_counted THEN business_date END) AS last_counted_date
+  FROM gold.fact_sale_line
+), stock AS (
+  SELECT
+    MAX(business_date) AS last_date
+  FROM gold.stock_ledger
+), supply AS (
+  SELECT
+    MAX(business_date) AS last_date
+  FROM gold.fact_purchase_order_line
+)
+SELECT
+  'sale' AS fact_kind,
+  sale.last_counted_date AS last_date
+FROM sale
+UNION ALL
+SELECT
+  'stock' AS fact_kind,
+  MAX(fact.last_date) AS last_date
+FROM (
+  SELECT
+    last_date
+  FROM sale
+  UNION ALL
+  SELECT
+    last_date
+  FROM stock
+) AS fact
+UNION ALL
+SELECT
+  'supply' AS fact_kind,
+  MAX(fact.last_date) AS last_date
+FROM (
+  SELECT
+    last_date
+  FROM sale
+  UNION ALL
+  SELECT
+    last_date
+  FROM stock
+  UNION ALL
+  SELECT
+    last_date
+  FROM supply
+) AS fact;
