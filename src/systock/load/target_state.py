@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from systock.data_warehouse.engine.postgres_ddl import constraint_sql, index_sql
 from systock.errors import TargetError
 from systock.load.captures import CAPTURE_TABLES
-from systock.load.changed_rows import Held
+from systock.load.changed_rows import BATCHES_HASH, Held
 from systock.load.roles import OWNER
 from systock.load.row_access import ACCESS_TABLES
 from systock.load.target_schema import Parts, TargetSchema, text_hash
@@ -43,6 +43,20 @@ class HandChange:
     def text(self) -> str:
         times = "once" if self.statements == 1 else f"{self.statements} times"
         return f"{self.operation} on {self.table} {times}, last at {self.last_at} by {self.role}"
+
+
+@dataclass(frozen=True)
+class UnknownBatches:
+    """Batches of a raw table that the server's rows are made from, and those here are not: how many, known since when."""
+
+    source: str
+    table: str
+    count: int
+    since: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.count} of {self.source}.{self.table} since {self.since}"
 
 
 @dataclass(frozen=True)
@@ -196,6 +210,24 @@ def write_state(session: TargetSession, held: Held) -> None:
             held.definition_hash,
         ),
     )
+
+
+def batches_hash(session: TargetSession) -> str:
+    """Tells the batches that the server's rows are made from from others: the instants of two landings may be the same."""
+    return str(session.rows(f"SELECT {BATCHES_HASH} FROM meta.batch")[0][0])
+
+
+def unknown_batches(session: TargetSession, known: Collection[str]) -> list[UnknownBatches]:
+    """What the server's rows are made from beside the batches of these ids; nothing where it has no list of them."""
+    if session.rows("SELECT to_regclass('meta.batch') IS NULL")[0][0]:
+        return []
+    rows = session.rows(
+        """SELECT source_name, table_name, count(*), to_char(min(known_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')
+        FROM meta.batch WHERE batch_id NOT IN (SELECT unnest(CAST(%s AS text[])))
+        GROUP BY source_name, table_name ORDER BY min(known_at), source_name, table_name""",
+        (list(known),),
+    )
+    return [UnknownBatches(*row) for row in rows]
 
 
 def hand_changes(session: TargetSession) -> list[HandChange]:

@@ -39,7 +39,7 @@ def publish_target(
 
 def left_for_next_run(error: TargetError, place: Workplace, generation: int | None) -> TargetError:
     """The error with what is published all the same, in the file."""
-    here = f"{place.warehouse.name} holds generation {generation}; the next run brings the server up to it."
+    here = f"{place.warehouse.name} holds generation {generation}; the next run that can brings the server up to it."
     error.state = f"{error.state or 'The server keeps the generation that it had.'} {here}"
     return error
 
