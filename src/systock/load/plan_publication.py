@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from systock.errors import TargetError
 from systock.load import target_state
+from systock.load.altered_questions import AlteredQuestion, altered_questions
 from systock.load.captures import waiting_count
 from systock.load.changed_rows import BuildFile, Since
 from systock.load.migration import Alteration, TableChange, table_changes
@@ -26,7 +27,8 @@ class Plan:
 
     how: "nothing" (it is there already), "first" (it is empty), "changes" (what later generations touched), "compare" (all rows are
     compared), "in place" (tables are altered first, then the same), "anew" (tables are made beside the old ones, which then go). why: in
-    words. since: what it has, for "changes". alterations: those of "in place". dropped: keys, checks and indexes that somebody dropped.
+    words. since: what it has, for "changes". alterations: those of "in place". dropped: keys, checks and indexes that somebody dropped. altered: questions that
+    somebody changed.
     """
 
     how: str
@@ -36,6 +38,7 @@ class Plan:
     hand_changes: tuple[HandChange, ...] = ()
     alterations: tuple[Alteration, ...] = ()
     dropped: tuple[DroppedPart, ...] = ()
+    altered: tuple[AlteredQuestion, ...] = ()
 
 
 def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSchema, *, full: bool = False) -> Plan:
@@ -51,7 +54,10 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
         target_state.check_ours(session, schema.schemas)
         return Plan("first", "it is empty", None)
     plan = _plan_from(session, build, schema, had, full=full)
-    return plan if plan.how == "anew" else replace(plan, dropped=tuple(target_state.dropped_parts(session, schema)))
+    if plan.how == "anew":
+        return plan
+    dropped, altered = target_state.dropped_parts(session, schema), altered_questions(session, schema)
+    return replace(plan, dropped=tuple(dropped), altered=tuple(altered))
 
 
 def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, had: TargetState, *, full: bool) -> Plan:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from systock.data_warehouse.engine.postgres_ddl import constraint_sql, index_sql
 from systock.errors import TargetError
+from systock.load.altered_questions import note_definitions, noted_definitions
 from systock.load.captures import CAPTURE_TABLES
 from systock.load.changed_rows import BATCHES_HASH, Held
 from systock.load.roles import OWNER
@@ -81,6 +82,9 @@ _PART_SQL = {
     "references": constraint_sql,
 }
 
+#: How the server itself says a question (see altered_questions).
+_DEFINITION = "ALTER TABLE systock.object ADD COLUMN IF NOT EXISTS definition text"
+
 #: The tables of OWN_SCHEMA. `target` has one row once something was published.
 OWN_TABLES = (
     """CREATE TABLE IF NOT EXISTS systock.target (
@@ -93,6 +97,7 @@ OWN_TABLES = (
     name text PRIMARY KEY, structure text NOT NULL, told text NOT NULL, columns text, types jsonb
 )""",
     "ALTER TABLE systock.object ADD COLUMN IF NOT EXISTS parts jsonb",
+    _DEFINITION,
     "COMMENT ON TABLE systock.object IS 'Tables, views and functions as SyStock made them: hashes of their SQL.'",
     """CREATE TABLE IF NOT EXISTS systock.hand_change (
     change_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, changed_at timestamptz NOT NULL DEFAULT now(),
@@ -334,13 +339,15 @@ def check_unused(session: TargetSession, schemas: Sequence[str]) -> None:
             else f"others lie among them: {', '.join(strange)}"
         )
         raise TargetError(
-            f"tables have to be made anew, and {held}", where=session.where, state="The server keeps the generation that it had.",
+            f"tables or questions have to be made anew, and {held}", where=session.where, state="The server keeps the generation that it had.",
             todo="Drop or move these, run again, and make them again.",
         )  # fmt: skip
 
 
-def write_objects(session: TargetSession, schema: TargetSchema) -> None:
-    """Remember how tables, views and functions were made, and which columns they have."""
+def write_objects(session: TargetSession, schema: TargetSchema, left: Collection[str] = ()) -> None:
+    """Remember how tables, views and functions were made, and which columns they have. left: see note_definitions."""
+    before = noted_definitions(session)
+    session.execute(_DEFINITION)  # an older 'systock target init' made the table without it
     session.execute("DELETE FROM systock.object")
     types = {table.on_server: {column.target: column.type for column in table.columns} for table in schema.tables}
     parts = {table.on_server: table.parts for table in schema.tables}
@@ -352,6 +359,7 @@ def write_objects(session: TargetSession, schema: TargetSchema) -> None:
     session.execute(
         f"UPDATE systock.object AS o SET columns = there.columns FROM ({_THERE}) AS there WHERE there.name = o.name"
     )
+    note_definitions(session, left, before)
 
 
 #: Tables and views with the names and types of their columns.
