@@ -427,6 +427,39 @@ def test_a_text_that_postgres_cannot_hold_is_named(shop: Shop) -> None:
     assert not failed.value.transient and shop.generation() == 1
 
 
+def test_a_long_code_is_published_and_a_long_key_is_named(shop: Shop) -> None:
+    """On a server that an older SyStock made, with a B-tree on the named sale, which takes no more than 2,704 bytes."""
+    [had, has] = (f"fact_sale_line_original_sale_id_{name}" for name in ("original_line_no_idx", "idx"))
+    columns = '("original_sale_id", "original_line_no")'
+    shop.admin.execute(f"DROP INDEX gold.{has}; CREATE INDEX {had} ON gold.fact_sale_line {columns}".encode())
+    noted = "jsonb_set(parts #- ARRAY['indexes', %s], ARRAY['indexes', %s], to_jsonb(CAST(%s AS text)))"
+    shop.admin.execute(
+        f"UPDATE systock.object SET parts = {noted}, structure = '' WHERE name = 'gold.fact_sale_line'".encode(),
+        (has, had, columns),
+    )
+    code = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=2800))
+    with duckdb.connect(str(shop.path / ".systock" / "build.duckdb")) as build:
+        build.execute(
+            "UPDATE gold.fact_sale_line SET original_sale_id = ?, original_line_no = 1 WHERE sale_id = '1-3'", (code,)
+        )
+    assert shop.project.target_sync()["how"] == "in place"
+    found = "SELECT sale_id FROM gold.fact_sale_line WHERE original_sale_id = %s"
+    assert shop.rows(found, (code,)) == [("1-3",)]
+    indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'fact_sale_line' AND indexdef ~ 'original_sale_id'"
+    assert shop.rows(indexes) == [(has,)] and shop.project.target_sync()["how"] == "nothing"
+    with duckdb.connect(str(shop.path / ".systock" / "build.duckdb")) as build:
+        build.execute("UPDATE silver.sale_line__versions SET sale_id = ? WHERE sale_id = '1-4'", (code,))
+    with pytest.raises(TargetError, match=r"a key of silver.sale_line__versions is too long") as failed:
+        shop.project.target_sync(full=True)
+    assert f"sale_id '{code[:40]}'… (2,800 characters), line_no '1'" in failed.value.what and not failed.value.transient
+    assert "shorten it in the mapping" in str(failed.value.todo)
+    # So it is where all tables are made anew.
+    shop.admin.execute("UPDATE systock.object SET structure = '', parts = NULL WHERE name = 'gold.dim_date'")
+    with pytest.raises(TargetError, match=r"a key of silver.sale_line__versions is too long"):
+        shop.project.target_sync(full=True)
+    assert shop.generation() == 1
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("change", ["in place", "anew"])
 def test_killed_while_tables_are_altered(shop: Shop, change: str) -> None:

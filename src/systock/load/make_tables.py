@@ -38,8 +38,9 @@ def make_anew(
         filled.append({"table": table.qualified, "written": written, "removed": 0})
         advance(1, table.qualified)
     for table in schema.tables:
-        for statement in (*table.keys, *trigger_sql(there(table), table.on_server)):
-            session.execute(statement)
+        with writer.keys_that_fit(table):
+            for statement in (*table.keys, *trigger_sql(there(table), table.on_server)):
+                session.execute(statement)
     for table in schema.tables:
         for statement in table.references:
             session.execute(statement)
