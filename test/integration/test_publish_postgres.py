@@ -25,6 +25,9 @@ def test_first_load_then_only_what_a_day_touches(new_shop: Shop) -> None:
     written = {table["table"]: table["written"] for table in target["tables"]}
     assert written["gold.fact_sale_line"] == 20 and "gold.dim_product" not in written
     after = dict(new_shop.rows("SELECT CAST(sale_line_key AS text), CAST(xmin AS text) FROM gold.fact_sale_line"))
+    # What is noted for the server is nothing that readers of the file come upon.
+    listed = "SELECT schema_name, count(*) FROM duckdb_tables() WHERE table_name LIKE 'touched%' GROUP BY ALL"
+    assert [row["schema_name"] for row in new_shop.project.query(listed).to_pylist()] == ["work"]
     assert len(after) == 40 and before.items() <= after.items(), "rows of the day before were written again"
     assert new_shop.differences() == []
     assert new_shop.run() == {**target, "how": "nothing", "had": 2, "why": "it is up to date", "tables": []}
