@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from published import Shop, deliver_day, shop_on
+from published import Shop, deliver_day, sale_rows, shop_on
+from small_chain import deliver
 from systock import Project
 from systock.cli.app import main
 from systock.errors import SettingsError, TargetError
@@ -232,17 +234,52 @@ def test_what_another_project_published_is_not_replaced_unasked(
 
 
 def test_a_project_put_back_from_a_copy_does_not_take_the_server_back(shop: Shop, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(shop.path, tmp_path / "copy")
     deliver_day(shop.path, 2)
     shop.run()
     shutil.rmtree(shop.path)
     (tmp_path / "copy").rename(shop.path)
-    assert "knows more than generation 1 here" in refused(shop).what and shop.generation() == 2
+    assert "made from 1 batch that has not landed here: 1 of pos.sales" in refused(shop).what and shop.generation() == 2
     deliver_day(shop.path, 2)
     assert shop.run()["how"] == "compare"
     assert shop.differences() == []
+
+
+def test_of_two_copies_of_a_project_none_replaces_the_other_unasked(shop: Shop, tmp_path: Path) -> None:
+    """Also what was captured waits for its own; once a copy holds all batches, it goes on by comparing."""
+    other = tmp_path / "other"
+    shutil.copytree(shop.path, other)
+    mine, theirs = ([(*row[:5], quantity, *row[6:]) for row in sale_rows(2, 3)] for quantity in "49")
+    deliver(shop.path, "pos_sales", mine, "mine")
+    deliver(other, "pos_sales", theirs, "theirs")
+    assert shop.run()["how"] == "changes"
+    shop.admin.execute("CALL snapshot.capture_stock_state()")
+    before = shop.rows("TABLE gold.fact_sale_line ORDER BY 1")
+    for ask in (Project(other).run, Project(other).run, Project(other).target_status, Project(other).target_sync):
+        with pytest.raises(
+            TargetError, match=r"not landed here: 1 of pos.sales since 20.* UTC; 1 capture waits"
+        ) as failed:
+            ask()
+        assert "sync --full" in str(failed.value.todo) and "Nothing was changed there" in str(failed.value.state)
+    assert shop.rows("TABLE gold.fact_sale_line ORDER BY 1") == before and shop.generation() == 2
+    deliver(other, "pos_sales", mine, "mine")
+    # As if both had landed what is their own at one instant, as files of one modification time do.
+    with duckdb.connect(str(other / ".systock" / "build.duckdb"), read_only=True) as build:
+        [same] = build.execute("SELECT generation, commit_no, known_at FROM meta.progress").fetchall()
+    shop.admin.execute("UPDATE systock.target SET generation = %s, commit_no = %s, known_at = %s", same)
+    target = Project(other).run().target
+    assert target is not None and (target["how"], target["captures"]) == ("compare", 1)
+    assert "made from 3 batches that have not landed here" in refused(shop).what
+    assert shop.project.target_sync(full=True)["how"] == "compare" and shop.differences() == []
+
+
+def test_what_was_erased_or_built_anew_is_no_other_state(shop: Shop) -> None:
+    """Erasing writes batches anew: they stay the same batches."""
+    erased = shop.project.erase("pos", "sales", {"receipt": "1-1"}, columns=["price"])
+    assert erased["status"] == "erased" and erased["target"]["how"] == "compare" and shop.differences() == []
+    for file in (".systock/build.duckdb", ".systock/state.sqlite", "warehouse.duckdb"):
+        (shop.path / file).unlink()
+    assert shop.run()["how"] == "compare" and shop.differences() == []
 
 
 @pytest.mark.parametrize("fault", ["terminated", "statement time-out", "lock time-out", "full disk"])
@@ -388,6 +425,39 @@ def test_a_text_that_postgres_cannot_hold_is_named(shop: Shop) -> None:
     with pytest.raises(TargetError, match=r"a text of gold.dim_product holds the character NUL") as failed:
         shop.project.target_sync(full=True)
     assert not failed.value.transient and shop.generation() == 1
+
+
+def test_a_long_code_is_published_and_a_long_key_is_named(shop: Shop) -> None:
+    """On a server that an older SyStock made, with a B-tree on the named sale, which takes no more than 2,704 bytes."""
+    [had, has] = (f"fact_sale_line_original_sale_id_{name}" for name in ("original_line_no_idx", "idx"))
+    columns = '("original_sale_id", "original_line_no")'
+    shop.admin.execute(f"DROP INDEX gold.{has}; CREATE INDEX {had} ON gold.fact_sale_line {columns}".encode())
+    noted = "jsonb_set(parts #- ARRAY['indexes', %s], ARRAY['indexes', %s], to_jsonb(CAST(%s AS text)))"
+    shop.admin.execute(
+        f"UPDATE systock.object SET parts = {noted}, structure = '' WHERE name = 'gold.fact_sale_line'".encode(),
+        (has, had, columns),
+    )
+    code = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=2800))
+    with duckdb.connect(str(shop.path / ".systock" / "build.duckdb")) as build:
+        build.execute(
+            "UPDATE gold.fact_sale_line SET original_sale_id = ?, original_line_no = 1 WHERE sale_id = '1-3'", (code,)
+        )
+    assert shop.project.target_sync()["how"] == "in place"
+    found = "SELECT sale_id FROM gold.fact_sale_line WHERE original_sale_id = %s"
+    assert shop.rows(found, (code,)) == [("1-3",)]
+    indexes = "SELECT indexname FROM pg_indexes WHERE tablename = 'fact_sale_line' AND indexdef ~ 'original_sale_id'"
+    assert shop.rows(indexes) == [(has,)] and shop.project.target_sync()["how"] == "nothing"
+    with duckdb.connect(str(shop.path / ".systock" / "build.duckdb")) as build:
+        build.execute("UPDATE silver.sale_line__versions SET sale_id = ? WHERE sale_id = '1-4'", (code,))
+    with pytest.raises(TargetError, match=r"a key of silver.sale_line__versions is too long") as failed:
+        shop.project.target_sync(full=True)
+    assert f"sale_id '{code[:40]}'… (2,800 characters), line_no '1'" in failed.value.what and not failed.value.transient
+    assert "shorten it in the mapping" in str(failed.value.todo)
+    # So it is where all tables are made anew.
+    shop.admin.execute("UPDATE systock.object SET structure = '', parts = NULL WHERE name = 'gold.dim_date'")
+    with pytest.raises(TargetError, match=r"a key of silver.sale_line__versions is too long"):
+        shop.project.target_sync(full=True)
+    assert shop.generation() == 1
 
 
 @pytest.mark.long

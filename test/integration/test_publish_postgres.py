@@ -25,6 +25,9 @@ def test_first_load_then_only_what_a_day_touches(new_shop: Shop) -> None:
     written = {table["table"]: table["written"] for table in target["tables"]}
     assert written["gold.fact_sale_line"] == 20 and "gold.dim_product" not in written
     after = dict(new_shop.rows("SELECT CAST(sale_line_key AS text), CAST(xmin AS text) FROM gold.fact_sale_line"))
+    # What is noted for the server is nothing that readers of the file come upon.
+    listed = "SELECT schema_name, count(*) FROM duckdb_tables() WHERE table_name LIKE 'touched%' GROUP BY ALL"
+    assert [row["schema_name"] for row in new_shop.project.query(listed).to_pylist()] == ["work"]
     assert len(after) == 40 and before.items() <= after.items(), "rows of the day before were written again"
     assert new_shop.differences() == []
     assert new_shop.run() == {**target, "how": "nothing", "had": 2, "why": "it is up to date", "tables": []}
@@ -179,6 +182,62 @@ def test_dropped_keys_and_indexes_are_told_and_made_again(shop: Shop) -> None:
     } in shop.project.target_status()["dropped"]
     assert shop.project.target_sync(full=True)["how"] == "compare"
     assert shop.rows(hangs) == made and shop.project.target_status()["dropped"] == []
+
+
+def test_questions_changed_by_hand_are_told_and_made_anew(shop: Shop) -> None:
+    """A view with other rows, one that reads with its owner's rights, a function with another body, one that is gone."""
+    asked = "SELECT count(*) FROM serve.location_current"
+    made = shop.rows(asked)
+    shop.admin.execute(
+        """DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW serve.location_current WITH (security_invoker = true) AS SELECT * FROM ('
+        || rtrim(pg_get_viewdef('serve.location_current'::regclass), ';') || ') AS made WHERE false'; END $$"""
+    )
+    shop.admin.execute("ALTER VIEW serve.sales_daily SET (security_invoker = false)")
+    shop.admin.execute("ALTER FUNCTION serve.stock_as_of(date, timestamptz) SECURITY DEFINER")
+    shop.admin.execute("DROP PROCEDURE meta.prune(interval)")
+    changed = {
+        ("meta.prune", "procedure", "dropped"), ("serve.location_current", "view", "changed"),
+        ("serve.sales_daily", "view", "changed"), ("serve.stock_as_of", "function", "changed"),
+    }  # fmt: skip
+    # What is noted when something else is made otherwise is not what somebody made of these.
+    shop.admin.execute("UPDATE systock.object SET told = '' WHERE name = 'gold.dim_date'")
+    for _ in range(2):
+        deliver_day(shop.path, 2)
+        told = "\n".join(shop.project.run().warnings)
+        assert "altered by hand on the server: view serve.location_current (changed)" in told and "sync --full" in told
+        altered = shop.project.target_status()["altered"]
+        assert {(each["name"], each["kind"], each["what"]) for each in altered} == changed and shop.rows(asked) == [
+            (0,)
+        ]
+    shop.project.target_sync(full=True)
+    assert shop.project.target_status()["altered"] == [] and shop.rows(asked) == made != [(0,)]
+    options = "SELECT reloptions FROM pg_class WHERE oid = CAST('serve.sales_daily' AS regclass)"
+    assert shop.rows(options) == [(["security_invoker=true"],)]
+    # A server that had none of that noted, or was another version then: nothing is told, all is made anew when asked.
+    shop.admin.execute("ALTER VIEW serve.sales_daily SET (security_invoker = false)")
+    shop.admin.execute("ALTER TABLE systock.object DROP COLUMN definition")
+    assert shop.project.target_status()["altered"] == []
+    shop.project.target_sync(full=True)
+    assert shop.rows(options) == [(["security_invoker=true"],)] and not any(
+        "by hand" in warning for warning in shop.project.run().warnings
+    )
+
+
+def test_rights_of_others_are_told_and_left(shop: Shop) -> None:
+    assert shop.project.target_status()["other_rights"] == []
+    shop.admin.execute("GRANT SELECT ON gold.dim_product, serve.sales_daily, serve.sales_weekly TO PUBLIC")
+    shop.admin.execute("GRANT UPDATE (product_name) ON gold.dim_product TO systock_analyst")
+    shop.admin.execute("GRANT USAGE ON SCHEMA gold, systock TO systock_reader")
+    shop.admin.execute("GRANT EXECUTE ON PROCEDURE meta.prune(interval) TO systock_analyst")
+    shop.project.target_sync(full=True)
+    assert [tuple(each.values()) for each in shop.project.target_status()["other_rights"]] == [
+        ("PUBLIC", "SELECT", "table gold.dim_product"),
+        ("PUBLIC", "SELECT", "table serve.sales_daily and 1 more"),
+        ("systock_analyst", "EXECUTE", "procedure meta.prune"),
+        ("systock_analyst", "UPDATE", "table gold.dim_product (product_name)"),
+        ("systock_reader", "USAGE", "schema gold"),
+        ("systock_reader", "USAGE", "schema systock"),
+    ]
 
 
 def test_tables_altered_by_hand_stop_the_run_until_asked(shop: Shop) -> None:

@@ -125,6 +125,26 @@ def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="set role"), north.shop.admin.transaction():
         north.shop.admin.execute(f"SET LOCAL SESSION AUTHORIZATION {north.user}".encode())
         north.shop.admin.execute("SET ROLE systock_analyst")
+    # A policy that somebody changed under its own name.
+    [(policy,)] = north.rows(
+        "SELECT CAST(polname AS text) FROM pg_policy WHERE polrelid = CAST('gold.fact_sale_line' AS regclass) AND NOT polpermissive"
+    )
+    made = north.rows(
+        "SELECT schemaname, tablename, policyname, roles, qual, with_check FROM pg_policies ORDER BY 1, 2, 3"
+    )
+    north.shop.admin.execute(f"ALTER POLICY {policy} ON gold.fact_sale_line USING (true)".encode())
+    assert north.ids("serve.sales_daily") == everything
+    assert north.told() == ["tables lack the policies of row_access, or have others"]
+    told = north.shop.project.run().warnings
+    assert f"changed by hand on the server and put right: policy {policy} of gold.fact_sale_line" in told
+    assert north.ids("serve.sales_daily") == {"S1"} and north.told() == []
+    assert (
+        north.rows(
+            "SELECT schemaname, tablename, policyname, roles, qual, with_check FROM pg_policies ORDER BY 1, 2, 3"
+        )
+        == made
+    )
+    assert north.shop.project.target_status()["other_rights"] == []
     # Who may take a wider role, by whichever group, is told of.
     north.shop.admin.execute(f"GRANT systock_reader TO {quoted(north.role)}".encode())
     north.shop.admin.execute(f"GRANT systock_analyst TO {north.user}".encode())

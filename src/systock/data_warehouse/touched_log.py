@@ -14,7 +14,9 @@ from systock.data_warehouse.refresh import Change
 #: So many generations are kept: more than a day of runs at each quarter of an hour.
 KEPT_GENERATIONS = 100
 
-_SINCE, _WHOLE = "meta.touched_since", "meta.touched_whole"
+#: Beside what else runs keep for the next one: nobody asks about it.
+_SCHEMA = "work"
+_SINCE, _WHOLE = f"{_SCHEMA}.touched_since", f"{_SCHEMA}.touched_whole"
 
 
 class TouchedLog:
@@ -36,6 +38,7 @@ class TouchedLog:
 
     def start(self, generation: int) -> None:
         """Begin to log what comes after a generation."""
+        self._engine.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
         self._engine.execute(f"CREATE TABLE {_SINCE} (generation BIGINT NOT NULL)")
         self._engine.execute(f"INSERT INTO {_SINCE} VALUES ({generation})")
         self._engine.execute(f"CREATE TABLE {_WHOLE} (generation BIGINT NOT NULL, table_name VARCHAR NOT NULL)")
@@ -93,4 +96,4 @@ def is_logged(table: CompiledTable) -> bool:
 
 def log_of(table: str) -> str:
     """The relation that holds a table's log."""
-    return f'meta."touched__{table.replace(".", "__")}"'
+    return f'{_SCHEMA}."touched__{table.replace(".", "__")}"'

@@ -5,11 +5,11 @@ As members of systock_reader or systock_analyst they could take that role (SET R
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from systock.data_warehouse.engine.postgres_ddl import do_sql, text_sql
-from systock.load.roles import ANALYST, LOADER, OWNER, READ, READER
+from systock.load.roles import ANALYST, KEEPER, LOADER, OWNER, READ, READER
 from systock.load.target_schema import TargetSchema
 from systock.load.target_session import TargetSession
 from systock.load.write_rows import there
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from systock.config import RowAccess
 
 _RIGHTS = {"reader": READER, "analyst": ANALYST}
+#: What the loader may do in our schemas, and in SyStock's own.
+_ALL_RIGHTS = ("USAGE", "SELECT", "INSERT", "UPDATE", "DELETE")
+_OWN = "systock"
 #: From this version on a membership need not let its holder take the role.
 _SET_OPTION = 160000
 
@@ -80,6 +83,52 @@ def revoke_sql(schema: TargetSchema, role: str) -> list[str]:
             f"REVOKE USAGE ON SCHEMA {name} FROM {quoted(role)}",
         )
     ]
+
+
+def other_rights(session: TargetSession, schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[dict[str, str]]:
+    """Rights on what is SyStock's that it did not give: to whom, which, and on what of a schema.
+
+    Nobody's are taken away: whoever gave them may have meant it. They go where tables or questions are made anew.
+    """
+    rows = session.rows(
+        """SELECT CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(given.grantee) END, given.privilege_type, kind, place,
+            min(name), count(DISTINCT name)
+        FROM (
+            SELECT 'table', n.nspname, format('%%s.%%s', n.nspname, c.relname), c.relacl FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'v')
+            UNION ALL
+            SELECT 'table', n.nspname, format('%%s.%%s (%%s)', n.nspname, c.relname, a.attname), a.attacl
+            FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'v') AND NOT a.attisdropped
+            UNION ALL
+            SELECT 'procedure', n.nspname, format('%%s.%%s', n.nspname, p.proname), coalesce(p.proacl, acldefault('f', p.proowner))
+            FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.prokind = 'p'
+            UNION ALL
+            SELECT 'schema', nspname, nspname, nspacl FROM pg_namespace
+        ) AS object (kind, place, name, acl) CROSS JOIN aclexplode(object.acl) AS given
+        WHERE place = ANY(%s) AND given.grantee IS DISTINCT FROM to_regrole(%s)
+        GROUP BY 1, 2, kind, place ORDER BY 1, kind, place, 2""",
+        ([*schema.schemas, _OWN], OWNER),
+    )
+    return [
+        {"role": role, "right": right, "on": f"{kind} {name}" + (f" and {count - 1} more" if count > 1 else "")}
+        for role, right, kind, place, name, count in rows
+        if right not in _given(role, kind, place, access)
+    ]
+
+
+def _given(role: str, kind: str, schema: str, access: Mapping[str, RowAccess]) -> Collection[str]:
+    """The rights that a role is given on what is in a schema, or on it."""
+    if schema == _OWN:
+        return ("SELECT",) if (role, kind) == ("PUBLIC", "table") else _ALL_RIGHTS if role == LOADER else ()
+    if kind == "procedure":
+        return ("EXECUTE",) if role in (LOADER, KEEPER) else ()
+    if kind == "schema":
+        may = role == LOADER or role in READ.get(schema, ()) or (role in access and _may_name(access[role], schema))
+        return ("USAGE",) if may else ()
+    if role == LOADER:
+        return _ALL_RIGHTS
+    return ("SELECT",) if role in (READER, ANALYST, *access) else ()
 
 
 def ways_out(session: TargetSession, roles: Sequence[str]) -> list[str]:

@@ -86,6 +86,11 @@ def waiting_captures(session: TargetSession, project: str, log_from: str | None)
     return [ServerCapture(*row) for row in rows]
 
 
+def waiting_count(session: TargetSession) -> int:
+    """How many captures have not landed, whosever they are."""
+    return int(session.rows("SELECT count(*) FROM systock.capture WHERE landed_at IS NULL")[0][0])
+
+
 def rows_of(session: TargetSession, capture: ServerCapture) -> Iterator[pa.Table]:
     """The rows of a capture, as text, part by part, within a transaction of the session."""
     import pyarrow as pa

@@ -10,6 +10,8 @@ from systock.data_warehouse.touched_log import TouchedLog
 from systock.load.target_schema import TargetTable
 from systock.sql_text import quoted
 
+#: What tells a set of batches from others, of meta.batch: the same here and on a server, whatever its collation.
+BATCHES_HASH = """coalesce(md5(string_agg(batch_id, ',' ORDER BY batch_no)), '')"""
 #: When a version of silver was last said (see silver_layer/versions).
 _SEEN = "_extracted_at"
 
@@ -42,6 +44,15 @@ class BuildFile(Held):
                 f"SELECT 1 FROM meta.generation WHERE generation = {since.generation} AND commit_no = {since.commit_no} AND known_at = {instant}"
             )
         )
+
+    def batch_ids(self) -> list[str]:
+        """The batches that it is made from, by their ids."""
+        return [id_ for (id_,) in self.engine.rows("SELECT batch_id FROM meta.batch")]
+
+    def batches_hash(self, up_to_commit: int) -> str:
+        """Tells its batches up to a landing commit from others (see target_state.batches_hash)."""
+        [(digest,)] = self.engine.rows(f"SELECT {BATCHES_HASH} FROM meta.batch WHERE commit_no <= {up_to_commit}")
+        return str(digest)
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ def make_anew(
         filled.append({"table": table.qualified, "written": written, "removed": 0})
         advance(1, table.qualified)
     for table in schema.tables:
-        for statement in (*table.keys, *trigger_sql(there(table), table.on_server)):
-            session.execute(statement)
+        with writer.keys_that_fit(table):
+            for statement in (*table.keys, *trigger_sql(there(table), table.on_server)):
+                session.execute(statement)
     for table in schema.tables:
         for statement in table.references:
             session.execute(statement)
@@ -65,14 +66,19 @@ def grants(schema: str) -> list[str]:
     ]
 
 
-def renew_questions(session: TargetSession, schema: TargetSchema, made: Mapping[str, tuple[str, str]]) -> None:
-    """Make views, functions and procedures whose text changed; readers of views wait until the transaction commits."""
+def renew_questions(
+    session: TargetSession, schema: TargetSchema, made: Mapping[str, tuple[str, str]], *, all_anew: bool
+) -> bool:
+    """Make views, functions and procedures whose text changed; readers of views wait until the transaction commits.
+
+    all_anew: whether a text changed or not. Returns whether they were made.
+    """
     wanted = {question.on_server for question in schema.questions}
     tables = {table.on_server for table in schema.tables}
     changed = [q for q in schema.questions if made.get(q.on_server, ("",))[0] != text_hash(q.create)]
     gone = [name for name in made if name not in wanted and name not in tables]
-    if not changed and not gone:
-        return
+    if not changed and not gone and not all_anew:
+        return False
     schemas = list(dict.fromkeys(question.schema for question in schema.questions))
     read = {question.schema for question in schema.questions if question.kind != "procedure"}
     target_state.check_unused(session, sorted(read))
@@ -93,6 +99,7 @@ def renew_questions(session: TargetSession, schema: TargetSchema, made: Mapping[
     for name in schemas:
         for statement in grants(name):
             session.execute(statement)
+    return True
 
 
 def tell_comments(session: TargetSession, schema: TargetSchema, made: Mapping[str, tuple[str, str]]) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from systock.errors import TargetError
 from systock.load import target_state
+from systock.load.altered_questions import AlteredQuestion, altered_questions
+from systock.load.captures import waiting_count
 from systock.load.changed_rows import BuildFile, Since
 from systock.load.migration import Alteration, TableChange, table_changes
 from systock.load.roles import LOADER
@@ -25,7 +27,8 @@ class Plan:
 
     how: "nothing" (it is there already), "first" (it is empty), "changes" (what later generations touched), "compare" (all rows are
     compared), "in place" (tables are altered first, then the same), "anew" (tables are made beside the old ones, which then go). why: in
-    words. since: what it has, for "changes". alterations: those of "in place". dropped: keys, checks and indexes that somebody dropped.
+    words. since: what it has, for "changes". alterations: those of "in place". dropped: keys, checks and indexes that somebody dropped. altered: questions that
+    somebody changed.
     """
 
     how: str
@@ -35,6 +38,7 @@ class Plan:
     hand_changes: tuple[HandChange, ...] = ()
     alterations: tuple[Alteration, ...] = ()
     dropped: tuple[DroppedPart, ...] = ()
+    altered: tuple[AlteredQuestion, ...] = ()
 
 
 def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSchema, *, full: bool = False) -> Plan:
@@ -50,7 +54,10 @@ def plan_publication(session: TargetSession, build: BuildFile, schema: TargetSch
         target_state.check_ours(session, schema.schemas)
         return Plan("first", "it is empty", None)
     plan = _plan_from(session, build, schema, had, full=full)
-    return plan if plan.how == "anew" else replace(plan, dropped=tuple(target_state.dropped_parts(session, schema)))
+    if plan.how == "anew":
+        return plan
+    dropped, altered = target_state.dropped_parts(session, schema), altered_questions(session, schema)
+    return replace(plan, dropped=tuple(dropped), altered=tuple(altered))
 
 
 def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, had: TargetState, *, full: bool) -> Plan:
@@ -65,6 +72,7 @@ def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, h
             f"tables are not as SyStock made them: {_some(altered)}", where=session.where,
             todo=f"Put back what was changed, or have {FULL} make them anew: what was added to them is lost then.",
         )  # fmt: skip
+    same_batches = full or _has_same_batches(session, had, build)
     lost = [
         f"{change.table} ({', '.join(change.loses)})"
         for change in other
@@ -94,13 +102,13 @@ def _plan_from(session: TargetSession, build: BuildFile, schema: TargetSchema, h
         return Plan("compare", "all rows were asked for", had, None, changes)
     if had.build_id != build.build_id:
         return Plan("compare", "the warehouse was built anew since", had, None, changes)
-    if had.generation == build.generation and had.known_at == build.known_at:
+    if same_batches and had.generation == build.generation and had.known_at == build.known_at:
         return Plan("nothing", "it is up to date", had, None, changes)
     logged = build.log.since()
     if logged is None or logged > had.generation or had.known_at is None:
         return Plan("compare", f"generation {had.generation} is older than what is kept of changes", had, None, changes)
     since = Since(had.generation, had.commit_no, had.known_at)
-    if not build.has_published(since):
+    if not same_batches or not build.has_published(since):
         return Plan("compare", f"its generation {had.generation} is none of those known here", had, None, changes)
     return Plan("changes", f"from generation {had.generation} on", had, since, changes)
 
@@ -118,20 +126,37 @@ def _made_otherwise(session: TargetSession, schema: TargetSchema) -> list[TableC
 
 
 def _check_origin(session: TargetSession, had: TargetState, build: BuildFile) -> None:
-    """Raise TargetError where the server holds what another project, or a later state of this one, published."""
+    """Raise TargetError where the server holds what another project published."""
     if had.project != build.project or (had.log_id and had.log_id != build.log_id):
         whose = "another project" if had.project != build.project else "another landing log of this project"
         raise TargetError(
             f"the server holds generation {had.generation} of {whose}: {had.project!r}", where=session.where,
             state="Nothing was changed there.", todo=f"Name another database in url under [target], or replace it all by {FULL}.",
         )  # fmt: skip
-    if had.commit_no > build.commit_no:
+
+
+def _has_same_batches(session: TargetSession, had: TargetState, build: BuildFile) -> bool:
+    """Is the server made from the batches that the build file was made from up to that commit, and from no others?
+
+    Raises TargetError where it is made from batches that have not landed here: another copy of this project published them, or
+    this one was put back from a copy. They would be gone from the server.
+    """
+    if target_state.batches_hash(session) == build.batches_hash(had.commit_no):
+        return True
+    unknown = target_state.unknown_batches(session, build.batch_ids())
+    if unknown:
+        count = sum(of.count for of in unknown)
+        batches = "1 batch that has" if count == 1 else f"{count} batches that have"
+        waiting = waiting_count(session)
+        captures = f"; {'1 capture waits' if waiting == 1 else f'{waiting} captures wait'} there too" if waiting else ""
         raise TargetError(
-            f"the server holds generation {had.generation}, which knows more than generation {build.generation} here: landing commit "
-            f"{had.commit_no}, here {build.commit_no}",
+            f"the server holds generation {had.generation}, made from {batches} not landed here: "
+            f"{_some([of.text for of in unknown])}{captures}",
             where=session.where, state="Nothing was changed there.",
-            todo=f"Run where that was published from; or, where this project was put back from a copy, replace it all by {FULL}.",
+            todo="Run where that was published from: two copies of a project need a database each. Or land them here too; or, where this "
+            f"project is to go on without them, replace it all by {FULL}.",
         )  # fmt: skip
+    return False
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from systock.load import target_state
+from systock.load.altered_questions import AlteredQuestion, is_unsure
 from systock.load.captures import mark_landed
 from systock.load.changed_rows import BuildFile, changed_since
 from systock.load.make_tables import drop_old, make_anew, renew_questions, tell_comments
@@ -57,6 +58,7 @@ def publish_postgres(
             if not full:
                 brought.warnings += _told("changed", plan.hand_changes, "puts it right")
                 brought.warnings += _told("dropped", plan.dropped, "makes them again")
+                brought.warnings += _told("altered", plan.altered, "makes them anew")
             check_roles(session, settings.row_access)
             if plan.how == "first":
                 check_known(settings.row_access, [Place(*row) for row in build.engine.rows(PLACES)], session.where)
@@ -86,11 +88,12 @@ def _publish(
     else:
         brought.tables = _write_changes(session, build, schema, writer, plan, advance)
         made, wanted = target_state.made_objects(session), target_state.objects(schema)
-        if made != wanted:
+        all_anew = full and (bool(plan.altered) or is_unsure(session))
+        if made != wanted or all_anew:
             session.become(OWNER)
-            renew_questions(session, schema, made)
+            are_made = renew_questions(session, schema, made, all_anew=all_anew)
             tell_comments(session, schema, made)
-            target_state.write_objects(session, schema)
+            target_state.write_objects(session, schema, () if are_made else [each.name for each in plan.altered])
     if full and plan.dropped:
         _alter(session, [part.sql for part in plan.dropped])
     if plan.how in ("compare", "in place"):
@@ -153,7 +156,7 @@ def _alter(session: TargetSession, statements: Sequence[str]) -> None:
         session.execute(statement)
 
 
-def _told(done: str, found: Sequence[HandChange | DroppedPart], full_does: str) -> list[str]:
+def _told(done: str, found: Sequence[HandChange | DroppedPart | AlteredQuestion], full_does: str) -> list[str]:
     """What was done by hand, as warnings."""
     told = [f"{done} by hand on the server: {each.text}" for each in found[:5]]
     if len(found) > 5:

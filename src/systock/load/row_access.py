@@ -35,6 +35,10 @@ ACCESS_TABLES = (
 )
 _POLICY = "systock_"
 _ALL, _ROWS = f"{_POLICY}all", f"{_POLICY}rows_"
+#: What the server says of a policy `p`: its version, which may say the same in other words, and a hash.
+_VERSION = "CAST(current_setting('server_version_num') AS integer) / 10000 || ':'"
+_SAID = f"""{_VERSION} || md5(concat(
+    p.polcmd, p.polpermissive, pg_get_expr(p.polqual, p.polrelid), ' CHECK ', pg_get_expr(p.polwithcheck, p.polrelid)))"""
 
 
 @dataclass(frozen=True)
@@ -95,17 +99,18 @@ def apply_access(session: TargetSession, schema: TargetSchema, access: Mapping[s
 
     Inside the transaction that publishes, with the rights of the loader or the owner; those of the owner are taken where policies
     or rights have to be given. Returns what an admin has to know: names that the server does not know, of which a role sees nothing,
-    and roles that can step out of their places.
+    roles that can step out of their places, and policies that somebody changed.
     """
     for statement in visible_statements(access):
         session.execute(statement)
+    altered = _altered_policies(session, schema)
     # Nobody gets rights before the policies are there.
     statements = [*_policy_statements(session, schema, sorted(access)), *lacking_rights(session, schema, access)]
     if statements:
         session.become(OWNER)
         for statement in statements:
             session.execute(statement)
-    return [*unknown_entries(access, places_there(session)), *ways_out(session, list(access))]
+    return [*altered, *unknown_entries(access, places_there(session)), *ways_out(session, list(access))]
 
 
 def access_gaps(session: TargetSession, schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[str]:
@@ -131,7 +136,7 @@ def access_sql(schema: TargetSchema, access: Mapping[str, RowAccess]) -> list[st
     made = [f"IF to_regclass('gold.dim_location') IS NOT NULL THEN {places}; END IF;"]
     for table in schema.tables:
         if table.seen_where:  # the others are the next run's: they hold nobody to places
-            name, statements = text_sql(there(table)), _policy_changes(table, roles, False, False, {})
+            name, statements = text_sql(there(table)), _policy_changes(table, roles, False, False, False, {})
             made.append(
                 f"""IF to_regclass({name}) IS NOT NULL THEN
         FOR old IN SELECT polname FROM pg_policy WHERE polrelid = to_regclass({name}) AND starts_with(polname, '{_POLICY}') LOOP
@@ -190,10 +195,11 @@ def visible_statements(access: Mapping[str, RowAccess]) -> list[str]:
 def _policy_statements(session: TargetSession, schema: TargetSchema, roles: Sequence[str]) -> list[str]:
     """The statements that put policies right; they wait for those who read these tables."""
     made = {
-        name: (is_on, others, dict(zip(policies or (), of or (), strict=True)))
-        for name, is_on, others, policies, of in session.rows(
-            """SELECT format('%%s.%%s', n.nspname, c.relname), c.relrowsecurity,
+        name: (is_on, others, as_made, dict(zip(policies or (), of or (), strict=True)))
+        for name, is_on, others, as_made, policies, of in session.rows(
+            f"""SELECT format('%%s.%%s', n.nspname, c.relname), c.relrowsecurity,
                 EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND NOT starts_with(p.polname, %s)),
+                coalesce(bool_and(obj_description(p.oid, 'pg_policy') IS NOT DISTINCT FROM {_SAID}) FILTER (WHERE p.polname IS NOT NULL), true),
                 array_agg(CAST(p.polname AS text)) FILTER (WHERE p.polname IS NOT NULL),
                 array_agg(array_to_json(ARRAY(
                     SELECT CAST(r.rolname AS text) FROM pg_roles AS r WHERE r.oid = ANY(p.polroles) ORDER BY r.rolname COLLATE "C"
@@ -204,7 +210,7 @@ def _policy_statements(session: TargetSession, schema: TargetSchema, roles: Sequ
             (_POLICY, _POLICY, list(schema.schemas)),
         )
     }
-    named = {role for _, _, policies in made.values() for of in policies.values() for role in of}
+    named = {role for *_, policies in made.values() for of in policies.values() for role in of}
     return [
         # Who is named no more would see everything from now on.
         *(statement for role in sorted(named - set(roles)) for statement in revoke_sql(schema, role)),
@@ -218,9 +224,14 @@ def _policy_statements(session: TargetSession, schema: TargetSchema, roles: Sequ
 
 
 def _policy_changes(
-    table: TargetTable, roles: Sequence[str], is_on: bool, has_others: bool, made: Mapping[str, Sequence[str]]
+    table: TargetTable,
+    roles: Sequence[str],
+    is_on: bool,
+    has_others: bool,
+    are_as_made: bool,
+    made: Mapping[str, Sequence[str]],
 ) -> Iterator[str]:
-    """The statements that a table needs. made: our policies there, with the roles that each is for."""
+    """The statements that a table needs. made: our policies there, with the roles that each is for; are_as_made: nobody changed them."""
     condition, name = table.seen_where, there(table)
     rows = _ROWS + hashlib.sha256(condition.encode()).hexdigest()[:12]
     is_restricted = bool(condition and roles)
@@ -228,7 +239,7 @@ def _policy_changes(
     wanted: dict[str, list[str]] = {_ALL: []} if is_restricted or not has_others else {}
     if is_restricted:
         wanted[rows] = list(roles)
-    if wanted == made and (is_on or not wanted):
+    if wanted == made and are_as_made and (is_on or not wanted):
         return
     for policy in made:
         yield f"DROP POLICY {quoted(policy)} ON {name}"
@@ -236,8 +247,34 @@ def _policy_changes(
         yield f"CREATE POLICY {quoted(_ALL)} ON {name} USING (true) WITH CHECK (true)"
     if is_restricted:
         yield f"CREATE POLICY {quoted(rows)} ON {name} AS RESTRICTIVE TO {', '.join(map(quoted, roles))} USING ({condition})"
+    if wanted:
+        yield _note_sql(name)
     if wanted and not is_on:
         yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+
+
+def _note_sql(name: str) -> str:
+    """The statement that notes what the server says of a table's policies, in their comments."""
+    each = f"""DECLARE policy text; said text; BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true);
+    FOR policy, said IN SELECT p.polname, {_SAID} FROM pg_policy AS p
+        WHERE p.polrelid = to_regclass({text_sql(name)}) AND starts_with(p.polname, '{_POLICY}') LOOP
+        EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', policy, {text_sql(name)}, said);
+    END LOOP;
+END"""
+    return do_sql(each)
+
+
+def _altered_policies(session: TargetSession, schema: TargetSchema) -> list[str]:
+    """The policies of ours that somebody changed, in words."""
+    found = session.rows(
+        f"""SELECT format('%%s of %%s.%%s', p.polname, n.nspname, c.relname)
+        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(%s) AND starts_with(p.polname, %s) AND obj_description(p.oid, 'pg_policy') LIKE {_VERSION} || '%%'
+            AND obj_description(p.oid, 'pg_policy') <> {_SAID} ORDER BY 1""",
+        (list(schema.schemas), _POLICY),
+    )
+    return [f"changed by hand on the server and put right: policy {name}" for (name,) in found]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from systock.data_warehouse.engine.postgres_ddl import constraint_sql, index_sql
 from systock.errors import TargetError
+from systock.load.altered_questions import note_definitions, noted_definitions
 from systock.load.captures import CAPTURE_TABLES
-from systock.load.changed_rows import Held
+from systock.load.changed_rows import BATCHES_HASH, Held
 from systock.load.roles import OWNER
 from systock.load.row_access import ACCESS_TABLES
 from systock.load.target_schema import Parts, TargetSchema, text_hash
@@ -46,6 +47,20 @@ class HandChange:
 
 
 @dataclass(frozen=True)
+class UnknownBatches:
+    """Batches of a raw table that the server's rows are made from, and those here are not: how many, known since when."""
+
+    source: str
+    table: str
+    count: int
+    since: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.count} of {self.source}.{self.table} since {self.since}"
+
+
+@dataclass(frozen=True)
 class DroppedPart:
     """A key, check or index that a table lacks, and the statement that makes it."""
 
@@ -67,6 +82,9 @@ _PART_SQL = {
     "references": constraint_sql,
 }
 
+#: How the server itself says a question (see altered_questions).
+_DEFINITION = "ALTER TABLE systock.object ADD COLUMN IF NOT EXISTS definition text"
+
 #: The tables of OWN_SCHEMA. `target` has one row once something was published.
 OWN_TABLES = (
     """CREATE TABLE IF NOT EXISTS systock.target (
@@ -79,6 +97,7 @@ OWN_TABLES = (
     name text PRIMARY KEY, structure text NOT NULL, told text NOT NULL, columns text, types jsonb
 )""",
     "ALTER TABLE systock.object ADD COLUMN IF NOT EXISTS parts jsonb",
+    _DEFINITION,
     "COMMENT ON TABLE systock.object IS 'Tables, views and functions as SyStock made them: hashes of their SQL.'",
     """CREATE TABLE IF NOT EXISTS systock.hand_change (
     change_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, changed_at timestamptz NOT NULL DEFAULT now(),
@@ -198,6 +217,24 @@ def write_state(session: TargetSession, held: Held) -> None:
     )
 
 
+def batches_hash(session: TargetSession) -> str:
+    """Tells the batches that the server's rows are made from from others: the instants of two landings may be the same."""
+    return str(session.rows(f"SELECT {BATCHES_HASH} FROM meta.batch")[0][0])
+
+
+def unknown_batches(session: TargetSession, known: Collection[str]) -> list[UnknownBatches]:
+    """What the server's rows are made from beside the batches of these ids; nothing where it has no list of them."""
+    if session.rows("SELECT to_regclass('meta.batch') IS NULL")[0][0]:
+        return []
+    rows = session.rows(
+        """SELECT source_name, table_name, count(*), to_char(min(known_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')
+        FROM meta.batch WHERE batch_id NOT IN (SELECT unnest(CAST(%s AS text[])))
+        GROUP BY source_name, table_name ORDER BY min(known_at), source_name, table_name""",
+        (list(known),),
+    )
+    return [UnknownBatches(*row) for row in rows]
+
+
 def hand_changes(session: TargetSession) -> list[HandChange]:
     """What others did to SyStock's tables since they were last sent whole."""
     rows = session.rows(
@@ -302,13 +339,15 @@ def check_unused(session: TargetSession, schemas: Sequence[str]) -> None:
             else f"others lie among them: {', '.join(strange)}"
         )
         raise TargetError(
-            f"tables have to be made anew, and {held}", where=session.where, state="The server keeps the generation that it had.",
+            f"tables or questions have to be made anew, and {held}", where=session.where, state="The server keeps the generation that it had.",
             todo="Drop or move these, run again, and make them again.",
         )  # fmt: skip
 
 
-def write_objects(session: TargetSession, schema: TargetSchema) -> None:
-    """Remember how tables, views and functions were made, and which columns they have."""
+def write_objects(session: TargetSession, schema: TargetSchema, left: Collection[str] = ()) -> None:
+    """Remember how tables, views and functions were made, and which columns they have. left: see note_definitions."""
+    before = noted_definitions(session)
+    session.execute(_DEFINITION)  # an older 'systock target init' made the table without it
     session.execute("DELETE FROM systock.object")
     types = {table.on_server: {column.target: column.type for column in table.columns} for table in schema.tables}
     parts = {table.on_server: table.parts for table in schema.tables}
@@ -320,6 +359,7 @@ def write_objects(session: TargetSession, schema: TargetSchema) -> None:
     session.execute(
         f"UPDATE systock.object AS o SET columns = there.columns FROM ({_THERE}) AS there WHERE there.name = o.name"
     )
+    note_definitions(session, left, before)
 
 
 #: Tables and views with the names and types of their columns.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from systock.data_warehouse.engine.postgres_ddl import type_sql
@@ -13,6 +14,10 @@ from systock.load.target_schema import TargetTable
 from systock.load.target_session import TargetSession
 from systock.sql_text import quoted
 
+#: The server's code for what goes beyond its bounds: here, an entry of an index, which takes about a third of 8 kB.
+_TOO_LONG = "54000"
+#: So many characters of a value are shown.
+_SHOWN = 40
 #: The server's code for a character that it can't store: NUL.
 _NO_SUCH_CHARACTER = "22021"
 
@@ -73,10 +78,11 @@ class Writer:
                 f"WHEN MATCHED AND ROW({was}) IS DISTINCT FROM ROW({now}) "
                 f"THEN UPDATE SET {', '.join(f'{name} = s.{name}' for name in others)}"
             )
-        staged.written = self._session.execute(
-            f"""MERGE INTO {there(table)} AS t USING {staged.rows} AS s ON {_same(table.key, "t", "s")} {update}
-            WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})"""
-        )
+        with self.keys_that_fit(table):
+            staged.written = self._session.execute(
+                f"""MERGE INTO {there(table)} AS t USING {staged.rows} AS s ON {_same(table.key, "t", "s")} {update}
+                WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})"""
+            )
 
     def take_out(self, staged: Staged) -> None:
         """Delete the rows of touched keys that are no more."""
@@ -88,6 +94,26 @@ class Writer:
             )
         elif staged.whole and table.key:
             staged.removed = self._session.execute(f"DELETE FROM {there(table)} AS t WHERE {gone}")
+
+    @contextmanager
+    def keys_that_fit(self, table: TargetTable) -> Iterator[None]:
+        """Say which key of a table is too long for its index, and what to do, where the server only says that one is."""
+        try:
+            yield
+        except TargetError as error:
+            if error.sqlstate == _TOO_LONG:
+                names = ", ".join(quoted(column.name) for column in table.key)
+                bytes_ = " + ".join(f"strlen(CAST({quoted(column.name)} AS VARCHAR))" for column in table.key)
+                [key] = self._build.engine.rows(
+                    f"SELECT {names} FROM {_relation(table)} ORDER BY {bytes_} DESC LIMIT 1"
+                )
+                told = ", ".join(f"{column.name} {_short(value)}" for column, value in zip(table.key, key, strict=True))
+                error.what = f"a key of {table.qualified} is too long for PostgreSQL's index: {told} ({error.what})"
+                error.todo = (
+                    "Correct it where it comes from, or shorten it in the mapping, and wherever it is named (md5 of it, for one), "
+                    "then run again."
+                )
+            raise
 
     def _replace(self, staged: Staged) -> None:
         """A table without a key: all of it, where anything differs."""
@@ -116,6 +142,11 @@ class Writer:
 def there(table: TargetTable) -> str:
     """The quoted name of a table on the server."""
     return quoted(table.schema_there, table.name_there)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}… ({len(text):,} characters)"
 
 
 def _columns(name: str, columns: Sequence[CopiedColumn]) -> str:

@@ -76,10 +76,13 @@ def land_captures(
     definitions: Definitions,
     progress: Progress,
     bring_up: Callable[[], object],
+    *,
+    replacing: bool = False,
 ) -> int:
     """Land what was captured on the server of the settings and is not here yet, each as a commit; how many that were.
 
-    bring_up: builds and publishes the file, where it does not hold every snapshot. The caller builds what landed, and
+    bring_up: builds and publishes the file, where it does not hold every snapshot. replacing: also what was captured of a state that
+    was published from elsewhere, which the caller is about to replace; else that waits for those who published it. The caller builds what landed, and
     holds the project's lock. Raises TargetError when the server does not answer.
     """
     if place.settings.target.server is None or log.last_commit() is None:
@@ -87,7 +90,7 @@ def land_captures(
     from systock.load.target_session import TargetSession
 
     with TargetSession(place.settings.target) as session:
-        waiting = _waiting(place, log, definitions, session, progress)
+        waiting = _waiting(place, log, definitions, session, progress, replacing=replacing)
         if not waiting:
             return 0
         if not holds_all_snapshots(place, state.published(), log, definitions):
@@ -100,7 +103,13 @@ def land_captures(
 
 
 def _waiting(
-    place: Workplace, log: LandingLog, definitions: Definitions, session: TargetSession, progress: Progress
+    place: Workplace,
+    log: LandingLog,
+    definitions: Definitions,
+    session: TargetSession,
+    progress: Progress,
+    *,
+    replacing: bool,
 ) -> list[ServerCapture]:
     """What was captured and has not landed, of the kinds that there are."""
     from systock.load import target_state
@@ -112,8 +121,10 @@ def _waiting(
             return []
         session.become(LOADER)
         found = waiting_captures(session, place.settings.project.name, log.commits()[0].known_at.isoformat())
-    if not found:
-        return []
+        if not found:
+            return []
+        if not replacing and target_state.unknown_batches(session, [batch.batch_id for batch in log.batches()]):
+            return []
     landed = captures_in([batch.path for batch in log.batches(source=SNAPSHOT_SOURCE, table=TAKEN)])
     kinds = {table.name for table in definitions.snapshot_tables}
     for capture in found:

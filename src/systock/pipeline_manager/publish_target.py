@@ -39,7 +39,7 @@ def publish_target(
 
 def left_for_next_run(error: TargetError, place: Workplace, generation: int | None) -> TargetError:
     """The error with what is published all the same, in the file."""
-    here = f"{place.warehouse.name} holds generation {generation}; the next run brings the server up to it."
+    here = f"{place.warehouse.name} holds generation {generation}; the next run that can brings the server up to it."
     error.state = f"{error.state or 'The server keeps the generation that it had.'} {here}"
     return error
 
@@ -66,7 +66,7 @@ def target_plan(place: Workplace, definitions: Definitions) -> str:
 
 def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
     """The generation of the server and of the build file, what the next run would do there, and what was changed by hand."""
-    from systock.load.access_rights import ways_out
+    from systock.load.access_rights import other_rights, ways_out
     from systock.load.captures import waiting_captures
     from systock.load.plan_publication import plan_publication
     from systock.load.row_access import access_gaps, places_there, unknown_entries
@@ -94,6 +94,8 @@ def target_status(place: Workplace, definitions: Definitions) -> dict[str, Any]:
             ],
             "captures_waiting": len(waiting_captures(session, build.project, build.log_id or None)),
             "dropped": [{"table": part.table, "part": part.kind, "name": part.name} for part in plan.dropped],
+            "altered": [asdict(question) for question in plan.altered],
+            "other_rights": other_rights(session, schema, access) if plan.had else [],
             "hand_changes": [asdict(change) for change in plan.hand_changes],
         }
 

@@ -41,7 +41,7 @@ def sync_target(place: Workplace, definitions: Definitions, progress: Progress, 
         def build() -> None:
             build_and_publish(place, state, log, definitions, progress)
 
-        if land_captures(place, state, log, definitions, progress, build):
+        if land_captures(place, state, log, definitions, progress, build, replacing=full):
             build()
     brought = publish_target(place, definitions, progress, full=full)
     assert brought is not None

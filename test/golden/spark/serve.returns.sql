@@ -48,6 +48,7 @@ WITH part AS (
   FROM gold.fact_sale_line AS returned
   INNER JOIN gold.fact_sale_line AS sold
     ON sold.source_name = returned.source_name
+    AND LEFT(sold.sale_id, 200) = LEFT(returned.original_sale_id, 200)
     AND sold.sale_id = returned.original_sale_id
     AND sold.line_no = returned.original_line_no
   WHERE
@@ -76,7 +77,7 @@ WITH part AS (
     AND returned.is_return
     AND sold.is_counted
     AND NOT sold.is_return
-    AND returned.original_sale_id IS NOT NULL
+    AND LEFT(returned.original_sale_id, 200) IS NOT NULL
     AND returned.original_line_no IS NOT NULL
 ), month AS (
   SELECT

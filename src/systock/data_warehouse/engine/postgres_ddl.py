@@ -9,7 +9,7 @@ from itertools import count
 
 from sqlglot import exp
 
-from systock.data_warehouse.engine.postgres_indexes import indexes_of
+from systock.data_warehouse.engine.postgres_indexes import index_definition, indexes_of
 from systock.data_warehouse.function_arguments import arguments_of, with_arguments
 from systock.data_warehouse.portable_sql import compile_sql, compile_text, postgres_name
 from systock.data_warehouse.table_file import TableFile
@@ -111,7 +111,7 @@ def table_parts(table: TableFile) -> dict[str, dict[str, str]]:
         },
         "primary key": {_made_name(f"{table.name}_pkey"): f"PRIMARY KEY ({key})"} if key else {},
         "indexes": {
-            _made_name("_".join([table.name, *columns, "idx"])): f"({', '.join(map(name_sql, columns))})"
+            _made_name("_".join([table.name, *columns, "idx"])): index_definition(table, columns)
             for columns in indexes_of(table)
         },
         "references": references,

@@ -56,6 +56,8 @@ WITH part AS (
     FROM gold.fact_sale_line AS returned
     INNER JOIN gold.fact_sale_line AS sold
         ON sold.source_name = returned.source_name
+        -- The beginning is what a server's index has room for.
+        AND LEFT(sold.sale_id, 200) = LEFT(returned.original_sale_id, 200)
         AND sold.sale_id = returned.original_sale_id
         AND sold.line_no = returned.original_line_no
     WHERE returned.is_counted AND returned.is_return AND sold.is_counted AND NOT sold.is_return
@@ -78,7 +80,7 @@ WITH part AS (
     INNER JOIN gold.fact_sale_line AS sold
         ON sold.sale_line_key = fact_key(returned.source_name, returned.original_sale_id, returned.original_line_no)
     WHERE returned.is_counted AND returned.is_return AND sold.is_counted AND NOT sold.is_return
-        AND returned.original_sale_id IS NOT NULL AND returned.original_line_no IS NOT NULL
+        AND LEFT(returned.original_sale_id, 200) IS NOT NULL AND returned.original_line_no IS NOT NULL
 ),
 
 month AS (
