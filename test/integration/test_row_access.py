@@ -134,7 +134,7 @@ def test_a_role_sees_its_places_and_others_all(north: Restricted) -> None:
     )
     north.shop.admin.execute(f"ALTER POLICY {policy} ON gold.fact_sale_line USING (true)".encode())
     assert north.ids("serve.sales_daily") == everything
-    assert north.told() == ["tables lack the policies of row_access, or have others"]
+    assert north.told() == ["tables lack policies of SyStock, or have others"]
     told = north.shop.project.run().warnings
     assert f"changed by hand on the server and put right: policy {policy} of gold.fact_sale_line" in told
     assert north.ids("serve.sales_daily") == {"S1"} and north.told() == []

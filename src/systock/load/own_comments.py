@@ -23,6 +23,7 @@ _COLUMNS = {
         "columns": "names and types of its columns as they were made; NULL for functions and procedures",
         "types": "of a table: the canonical types of its columns, by name",
         "parts": "of a table: columns, checks, keys, indexes and references, each by name with its SQL",
+        "definition": "hash of what the server said of a view, function or procedure right after it was made",
     },
     "hand_change": {
         "change_no": "number of the note",
