@@ -143,6 +143,25 @@ def test_freeze_refuses_the_file_whole_until_something_changes(shop: Shop) -> No
     assert summary.rejected == [] and len(Project(shop.folder).batches()) == 4
 
 
+BOTH = MAPPING.replace("price AS", "coalesce(unit_price, price) AS")
+
+
+@pytest.mark.parametrize("policy", ["freeze", pytest.param("quarantine", marks=pytest.mark.long)])
+def test_a_mapping_that_reads_both_names_ends_a_renaming(shop: Shop, policy: str) -> None:
+    shop.policies(policy)
+    shop.put("b.csv", HEADER.replace("price", "unit_price"), 11, day=2)
+    shop.run()
+    assert shop.sold() == [*range(1, 11)]
+    shop.map(BOTH)
+    summary = shop.run()
+    assert shop.sold() == [*range(1, 21)]
+    assert (shop.reasons(), summary.rejected, shop.drift()) == ({}, [], set())
+    # Without the one and the other it is missing.
+    shop.put("c.csv", HEADER.replace("price", "cost"), 21, day=3)
+    shop.run()
+    assert shop.sold() == [*range(1, 21)]
+
+
 def test_quarantine_keeps_all_lines_aside_and_takes_them_when_it_is_agreed(shop: Shop) -> None:
     shop.policies("quarantine")
     shop.run()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from sqlglot import exp
 
@@ -25,6 +26,14 @@ _TEXT_OF_TEXT = (
     exp.Paren, exp.Trim, exp.Lower, exp.Upper, exp.Replace, exp.Substring, exp.Left, exp.Right, exp.SplitPart, exp.RegexpReplace,
     exp.Concat, exp.DPipe, exp.Coalesce, exp.Nullif, exp.Min, exp.Max,
 )  # fmt: skip
+
+#: What is NULL when the value that it is made of is.
+_NULL_OF_NULL = (
+    exp.Paren, exp.Cast, exp.Trim, exp.Lower, exp.Upper, exp.Replace, exp.Substring, exp.Left, exp.Right, exp.SplitPart, exp.RegexpReplace,
+    exp.Nullif, exp.Min, exp.Max,
+)  # fmt: skip
+#: Macros that are a value whatever they are given; the others are NULL when their first argument is.
+_NEVER_NULL = {"dim_key", "fact_key", "row_hash"}
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,43 @@ class Mapping:
 
     def raw_columns(self, table: str) -> set[str]:
         """Columns that the mapping reads of one raw table (unqualified ones count for each)."""
+        return {column.name for column in self._columns_of(self.select, table)}
+
+    def _columns_of(self, within: exp.Expr, table: str) -> list[exp.Column]:
         aliases = {t.alias_or_name for t in self.select.find_all(exp.Table) if t.name == f"{self.source}__{table}"}
-        return {
-            column.name
-            for column in self.select.find_all(exp.Column)
+        return [
+            column
+            for column in within.find_all(exp.Column)
             if (not column.table or column.table in aliases) and column.name not in RAW_EXTRAS
-        }
+        ]
+
+    def alternatives(self, table: str) -> dict[str, list[list[list[str]]]]:
+        """Columns of a raw table that need not be there as long as others are: `coalesce("Quantity", qty)` reads either.
+
+        Each with its uses, and of each the alternatives: sets of columns that stand in for it when they are all there.
+        A column that is used anywhere without an alternative is not among them. Names in small letters.
+        """
+        uses: dict[str, list[list[list[str]]]] = {}
+        for column in self._columns_of(self.select, table):
+            uses.setdefault(column.name.lower(), []).append(self._stand_ins(column, table))
+        return {name: of for name, of in uses.items() if all(of)}
+
+    def _stand_ins(self, column: exp.Column, table: str) -> list[list[str]]:
+        """The other arguments of the COALESCE around a column, as the columns of the same raw table that each reads."""
+        found, node = list[list[str]](), cast(exp.Expr, column)
+        while (outer := node.parent) is not None:
+            if isinstance(outer, exp.Coalesce):
+                for other in (outer.this, *outer.expressions):
+                    columns = self._columns_of(other, table)
+                    if other is not node and columns and len(columns) == len(list(other.find_all(exp.Column))):
+                        found.append(sorted({of.name.lower() for of in columns}))
+            elif isinstance(outer, exp.Anonymous):
+                if outer.name.lower() in _NEVER_NULL or node is not outer.expressions[0]:
+                    break
+            elif not isinstance(outer, _NULL_OF_NULL) or node.arg_key != "this":
+                break
+            node = outer
+        return found
 
 
 def load_mappings(

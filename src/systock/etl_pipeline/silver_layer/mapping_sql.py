@@ -38,6 +38,7 @@ class MappingSql:
     are the touched rows as they were and are. combines: may a row stand for several lines?
     places: raw table → column read of it → line of the mapping. readings: raw table → SELECTs over the relation judged_line
     with what the mapping makes of single lines for typed columns of the contract, and those columns' types and lines.
+    alternatives: raw table → what Mapping.alternatives says.
     The relations are those of lines_before, lines_after and lines_changed.
     """
 
@@ -57,6 +58,7 @@ class MappingSql:
     fresh: str = ""
     places: dict[str, dict[str, int]] = field(default_factory=dict)
     readings: dict[str, list[Reading]] = field(default_factory=dict)
+    alternatives: dict[str, dict[str, list[list[list[str]]]]] = field(default_factory=dict)
 
     @property
     def driving(self) -> str:
@@ -89,6 +91,7 @@ def compile_mappings(
             "row_wise": mapping.row_wise, "columns": columns,
             "places": {table: _places(mapping, table) for table in mapping.raw_tables},
             "readings": _readings(mapping, contracts[mapping.entity]),
+            "alternatives": {table: mapping.alternatives(table) for table in mapping.raw_tables},
         }  # fmt: skip
         make = _row_wise if mapping.row_wise else _stored
         keys = {name: list(sources[mapping.source].tables[name].key) for name in mapping.raw_tables}

@@ -1,7 +1,8 @@
 """Contracts with sources: which columns a raw table may bring, and what happens when it brings others.
 
 *New* is a column that neither an earlier batch of the table, nor a mapping, nor the settings know. *Missing* is a column
-that a mapping reads, or that makes the key, and that earlier batches had. *Re-typed* is a contract's column of which more
+that a mapping reads, or that makes the key, and that earlier batches had: unless all mappings read it only in a COALESCE
+with another column that is there. *Re-typed* is a contract's column of which more
 than half of the values in a batch (of at least RETYPED_LEAST) no longer read as the contract's type, as the mapping has
 it now: looked at line by line, so not behind a CTE, an aggregate or a window. What no mapping reads has no type.
 """
@@ -46,13 +47,18 @@ def applies(settings: TableSettings, policy: str) -> bool:
 
 @dataclass(frozen=True)
 class SourceContract:
-    """What is agreed of one raw table. needed: columns that mappings read and the key, each with its place in a mapping."""
+    """What is agreed of one raw table.
+
+    needed: columns that mappings read and the key, each with its place in a mapping.
+    alternatives: for those of them that may be missing while others are there, what Mapping.alternatives says.
+    """
 
     source: str
     table: str
     settings: TableSettings
     needed: Mapping[str, str | None]
     readings: tuple[tuple[str, Reading], ...]
+    alternatives: Mapping[str, Sequence[Sequence[Sequence[str]]]] = field(default_factory=dict)
 
     @property
     def setting(self) -> str:
@@ -75,6 +81,9 @@ class SourceContract:
         for name in sorted(now.keys() - known):
             yield Drift("new", now[name], f"new column {now[name]!r}")
         for name in sorted((self.needed.keys() & had) - now.keys()):
+            uses = self.alternatives.get(name)
+            if uses and all(any(now.keys() >= set(columns) for columns in use) for use in uses):
+                continue
             place = self.needed[name]
             yield Drift(
                 "missing", name, f"column {name!r} is missing" + (f", which {place} reads" if place else ""), place
@@ -117,14 +126,19 @@ def contracts_of(
     contracts = {}
     for source, settings in sources.items():
         for table, of in settings.tables.items():
-            needed: dict[str, str | None] = dict.fromkeys(name.lower() for name in of.key)
+            keys = [name.lower() for name in of.key]
+            needed: dict[str, str | None] = dict.fromkeys(keys)
             readings: list[tuple[str, Reading]] = []
+            uses: dict[str, list[list[list[str]]]] = {}
             for mapping in mappings:
                 if mapping.source == source and table in mapping.raw_tables:
                     path = "/".join(mapping.path.split("/")[-3:])
                     needed |= {name: f"{path}:{line}" for name, line in mapping.places[table].items()}
                     readings += [(path, reading) for reading in mapping.readings.get(table, ())]
-            contracts[source, table] = SourceContract(source, table, of, needed, tuple(readings))
+                    for name in mapping.columns[table]:  # one that needs the column has no alternative
+                        uses.setdefault(name, []).extend(mapping.alternatives[table].get(name, [[]]))
+            alternatives = {name: of_all for name, of_all in uses.items() if all(of_all) and name not in keys}
+            contracts[source, table] = SourceContract(source, table, of, needed, tuple(readings), alternatives)
     return contracts
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from systock.data_warehouse.engine.duckdb import connect
+from systock.data_warehouse.portable_sql import parse_statements
+from systock.etl_pipeline.silver_layer.mapping import Mapping
 from systock.etl_pipeline.silver_layer.source_contract import Counts, LandingJudge, SourceContract, applies, held_for
 from systock.extract.raw_rows import malformed_batch, row_batch
 from systock.source_settings import FileTable
@@ -52,6 +57,46 @@ def told(found: Any) -> list[tuple[str, str]]:
 )
 def test_new_and_missing_columns(columns: list[str], before: list[list[str]], found: list[tuple[str, str]]) -> None:
     assert told(contract(known_columns=["Agreed"]).columns_drift(columns, before)) == found
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ('coalesce("Qty 2", qty)', {"qty 2": [[["qty"]]], "qty": [[["qty 2"]]]}),
+        ("coalesce(try_number(trim(a)), b)", {"a": [[["b"]]], "b": [[["a"]]]}),
+        ("coalesce(a, coalesce(b, c))", {"a": [[["b", "c"]]], "b": [[["c"], ["a"]]], "c": [[["b"], ["a"]]]}),
+        ("coalesce(a, b * c)", {"a": [[["b", "c"]]]}),  # b and c need each other
+        ("coalesce(a, '0')", {}),
+        ("coalesce(a, _file)", {}),
+        ("coalesce(CASE WHEN a IS NULL THEN 'x' END, b)", {"b": [[["a"]]]}),
+        ("coalesce(a || '-', b), coalesce(concat(c, '-'), d)", {"b": [[["a"]]], "d": [[["c"]]]}),
+        ("coalesce(replace(x, a, 'y'), b)", {"x": [[["b"]]], "b": [[["a", "x"]]]}),
+        ("coalesce(a, b), a || 'x'", {"b": [[["a"]]]}),  # a is read for itself too
+        ("coalesce(a, b), coalesce(a, c)", {"a": [[["b"]], [["c"]]], "b": [[["a"]]], "c": [[["a"]]]}),
+    ],
+)
+def test_columns_that_stand_in_for_each_other(select: str, found: dict[str, Any]) -> None:
+    [parsed] = parse_statements(f"SELECT {select} FROM bronze.pos__sales", "x.sql")
+    assert isinstance(parsed, exp.Select)
+    assert Mapping("pos", "sale_line", Path("x.sql"), parsed, ("sales",), (), True).alternatives("sales") == found
+
+
+def test_another_table_does_not_stand_in() -> None:
+    [parsed] = parse_statements(
+        "SELECT coalesce(s.a, t.a), coalesce(s.b, s.c) FROM bronze.pos__sales AS s JOIN bronze.pos__tills AS t ON s.d = t.d", "x.sql"
+    )  # fmt: skip
+    assert isinstance(parsed, exp.Select)
+    mapping = Mapping("pos", "sale_line", Path("x.sql"), parsed, ("sales", "tills"), (), False)
+    assert mapping.alternatives("sales") == {"b": [[["c"]]], "c": [[["b"]]]}
+    assert mapping.alternatives("tills") == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"), [(["id", "new"], []), (["id", "price"], []), (["id"], ["new", "price"])]
+)
+def test_a_column_is_not_missing_while_its_alternative_is_there(columns: list[str], missing: list[str]) -> None:
+    either = replace(contract(needed=("id", "new", "price")), alternatives={"price": [[["new"]]], "new": [[["price"]]]})
+    assert told(either.columns_drift(columns, [["id", "price"], ["id", "new"]])) == [("missing", c) for c in missing]
 
 
 NAMES = st.lists(st.sampled_from("abcdef"), unique=True, max_size=5)
