@@ -159,13 +159,22 @@ class FileRejected(SourceError):
     """One file cannot be read as a whole; the others are unharmed.
 
     again: try it at every run, even if its size and modification time stay (a permission leaves no trace in them).
+    columns: those of the file, where they or their values are what it is refused for.
     """
 
-    def __init__(self, what: str, *, where: str | None = None, todo: str | None = None, again: bool = False) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        todo: str | None = None,
+        again: bool = False,
+        columns: Sequence[str] = (),
+    ) -> None:
         retried = "at every run" if again else "when it or its settings change"
         state = f"Nothing of this file was landed; it is tried again {retried}."
         super().__init__(what, where=where, state=state, todo=todo)
-        self.again = again
+        self.again, self.columns = again, tuple(columns)
 
 
 class FileChanging(SourceError):

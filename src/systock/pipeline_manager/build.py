@@ -293,7 +293,11 @@ class Build:
         return with_parts
 
     def _check_columns(self) -> None:
-        """A mapping, a key and updated_at may only name columns that some landed file has; mappings are looked at again when new ones landed."""
+        """A mapping, a key and updated_at may only name columns that some landed file has; mappings are looked at again when new ones landed.
+
+        A mapping may also name what is known to come: else one that is written for a refused file would stop all sources.
+        """
+        refused = self.log.rejected()
         for source, settings in self.definitions.settings.sources.items():
             landed = {
                 t: sorted(
@@ -304,6 +308,11 @@ class Build:
 
             for name, table in settings.tables.items():
                 check_setting_columns(source, name, table, landed[name])
+                if landed[name]:
+                    waiting = {
+                        c for file in refused if (file.source, file.table) == (source, name) for c in file.columns
+                    }
+                    landed[name] = sorted({*landed[name], *table.known_columns, *waiting})
 
             def check(source: str = source, landed: dict[str, list[str]] = landed) -> bool:
                 for mapping in self.definitions.mappings:

@@ -38,4 +38,4 @@ def judged(rows: Iterable[pa.RecordBatch], reader: FileReader, look: Look, path:
         yield batch
     if found := look.refusal(reader.columns):
         what, todo = found
-        raise FileRejected(what, where=path, todo=todo, again=True)
+        raise FileRejected(what, where=path, todo=todo, again=True, columns=reader.columns)

@@ -16,8 +16,8 @@ from systock.errors import IntegrityError
 from systock.etl_pipeline.bronze_layer.durable import storage_errors
 from systock.extract.batch import Mode, SeenFile
 
-#: 2 says of each batch whether it is whole, 3 which columns were hashed, and what was erased.
-FORMAT_VERSION = 3
+#: 2 says of each batch whether it is whole, 3 which columns were hashed, and what was erased, 4 which columns a refused file has.
+FORMAT_VERSION = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -63,6 +63,7 @@ CREATE TABLE files (
     todo TEXT,
     seen_at INTEGER NOT NULL,
     refused_with TEXT,                      -- the settings it was refused under; of an archive, that its members were judged by
+    refused_columns TEXT,                   -- JSON list of its columns, where they or their values are what it was refused for
     PRIMARY KEY (source, table_name, path)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (
@@ -175,7 +176,10 @@ class Erasure:
 
 @dataclass(frozen=True)
 class RejectedFile:
-    """A file that could not be read as a whole; size and modified_ns are -1 when it is tried again at every run."""
+    """A file that could not be read as a whole; size and modified_ns are -1 when it is tried again at every run.
+
+    columns: where they or their values are what it was refused for; else none.
+    """
 
     source: str
     table: str
@@ -185,6 +189,7 @@ class RejectedFile:
     seen_at: datetime
     size: int
     modified_ns: int
+    columns: tuple[str, ...] = ()
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -252,12 +257,22 @@ class LandingLog:
     def rejected(self) -> list[RejectedFile]:
         """Files that were refused and have not been landed since."""
         rows = self._read(
-            "SELECT source, table_name, path, reason, todo, seen_at, size, modified_ns FROM files"
+            "SELECT source, table_name, path, reason, todo, seen_at, size, modified_ns, {refused_columns} FROM files"
             " WHERE reason IS NOT NULL ORDER BY source, table_name, path"
         )
         return [
-            RejectedFile(source, table, path, reason, todo, from_microseconds(seen_at), size, modified_ns)
-            for source, table, path, reason, todo, seen_at, size, modified_ns in rows
+            RejectedFile(
+                source,
+                table,
+                path,
+                reason,
+                todo,
+                from_microseconds(seen_at),
+                size,
+                modified_ns,
+                _columns(columns or "[]"),
+            )
+            for source, table, path, reason, todo, seen_at, size, modified_ns, columns in rows
         ]
 
     def seen(self, source: str, table: str, path: str) -> tuple[int, int] | None:
@@ -382,6 +397,7 @@ class LandingLog:
                 return []
             sql = sql.replace("{is_whole}", "b.is_whole" if self._version > 1 else "1")
             sql = sql.replace("{personal}", "b.personal" if self._version > 2 else "'[]'")
+            sql = sql.replace("{refused_columns}", "refused_columns" if self._version > 3 else "NULL")
             with closing(connection.execute(sql, values)) as cursor:
                 return cursor.fetchall()
 
@@ -408,7 +424,9 @@ class LandingLog:
             connection.executescript(f"BEGIN IMMEDIATE; {made} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
         elif version < FORMAT_VERSION and create:
             added = "ALTER TABLE batches ADD COLUMN is_whole INTEGER NOT NULL DEFAULT 1;" if version == 1 else ""
-            added += "ALTER TABLE batches ADD COLUMN personal TEXT NOT NULL DEFAULT '[]';" + _PERSONAL_TABLES
+            if version < 3:
+                added += "ALTER TABLE batches ADD COLUMN personal TEXT NOT NULL DEFAULT '[]';" + _PERSONAL_TABLES
+            added += "ALTER TABLE files ADD COLUMN refused_columns TEXT;"
             connection.executescript(f"BEGIN IMMEDIATE; {added} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
 
 

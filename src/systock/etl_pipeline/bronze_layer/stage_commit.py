@@ -284,23 +284,24 @@ class Stage:
 
     def saw(self, version: FileVersion) -> None:
         """The file is dealt with, as of this size and modification time."""
-        self._file(version, version.size, version.modified_ns, None, None, None)
+        self._file(version, version.size, version.modified_ns, None, None, None, None)
 
     def opened(self, archive: FileVersion, settings: str) -> None:
         """All that these settings mean of an archive is dealt with, each member as a file of its own."""
-        self._file(archive, archive.size, archive.modified_ns, None, None, settings)
+        self._file(archive, archive.size, archive.modified_ns, None, None, settings, None)
 
     def refused(self, version: FileVersion, error: FileRejected, settings: str) -> None:
         """The file cannot be read; it is tried again when it or its settings change."""
         size, modified = (-1, -1) if error.again else (version.size, version.modified_ns)
         place = (error.where or "").removeprefix(version.path).lstrip(", ")
         reason = f"{place}: {error.what}" if place else error.what
-        self._file(version, size, modified, reason, error.todo, settings)
+        columns = json.dumps(error.columns, ensure_ascii=False) if error.columns else None
+        self._file(version, size, modified, reason, error.todo, settings, columns)
 
     def _file(self, version: FileVersion, size: int, modified: int, *reason: str | None) -> None:
         # A name that is no valid text cannot be stored as it is.
         path = version.path.encode("utf-8", "backslashreplace").decode()
-        why, todo, refused_with = reason
+        why, todo, refused_with, refused_columns = reason
         row = (
             version.source,
             version.table,
@@ -311,6 +312,7 @@ class Stage:
             todo,
             to_microseconds(self._clock()),
             refused_with,
+            refused_columns,
         )
         self._files.append(row)
 
@@ -390,7 +392,7 @@ class Stage:
             insert_batches(connection, draft.batches)
         forgotten = "DELETE FROM files WHERE source = ? AND table_name = ? AND path = ? AND refused_with IS NOT NULL"
         connection.executemany(forgotten, self._gone)
-        connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 9)})", self._files)
+        connection.executemany(f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * 10)})", self._files)
         connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", self._cursors)
 
 

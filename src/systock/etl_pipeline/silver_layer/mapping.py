@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from sqlglot import exp
 
@@ -84,7 +83,8 @@ class Mapping:
 
     def _stand_ins(self, column: exp.Column, table: str) -> list[list[str]]:
         """The other arguments of the COALESCE around a column, as the columns of the same raw table that each reads."""
-        found, node = list[list[str]](), cast(exp.Expr, column)
+        found = list[list[str]]()
+        node: exp.Expr = column
         while (outer := node.parent) is not None:
             if isinstance(outer, exp.Coalesce):
                 for other in (outer.this, *outer.expressions):
@@ -265,7 +265,8 @@ def _check_outputs(outputs: tuple[str, ...], contract: TableFile, select: exp.Se
 def check_raw_columns(mapping: Mapping, project_dir: Path, landed: MappingOf[str, Iterable[str]]) -> None:
     """Raise DefinitionError when the mapping reads a column that no file of its raw tables has ever had.
 
-    landed: raw table → columns of its landed batches; tables without any batch are not judged.
+    landed: raw table → columns that its landed batches have, or that are to come: refused files have them, or the settings
+    know them. Tables without any batch are not judged.
     """
     where = mapping.path.relative_to(project_dir).as_posix()
     ctes = {cte.alias_or_name for cte in mapping.select.find_all(exp.CTE)}
@@ -285,7 +286,8 @@ def check_raw_columns(mapping: Mapping, project_dir: Path, landed: MappingOf[str
             names = sorted(set().union(*(everything[table] for table in tables)) - set(RAW_EXTRAS))
             raise DefinitionError(
                 f"column {column.name!r} is in no landed file of {', '.join(f'bronze.{mapping.source}__{t}' for t in tables)}{_meant(column.name, names)}",
-                where=f"{where}:{_line(column)}", todo=f"Columns: {_names(names[:60])}.",
+                where=f"{where}:{_line(column)}",
+                todo=f"Columns: {_names(names[:60])}. One that is still to come is named in known_columns of sources.{mapping.source}.tables.{tables[0]}.",
             )  # fmt: skip
 
 

@@ -256,12 +256,13 @@ def test_a_log_of_the_first_format_is_read_and_then_renewed(shop: Shop) -> None:
     with sqlite3.connect(shop.log.path) as log:
         log.execute("ALTER TABLE batches DROP COLUMN is_whole")
         log.execute("ALTER TABLE batches DROP COLUMN personal")
+        log.execute("ALTER TABLE files DROP COLUMN refused_columns")
         for table in ("personal_key", "erasures"):
             log.execute(f"DROP TABLE {table}")
         log.execute("PRAGMA user_version = 1")
     old = LandingLog(shop.log.path)
     assert [(batch.complete, batch.personal) for batch in old.batches()] == [(True, ())]
-    assert old.personal_check() is None
+    assert (old.personal_check(), old.rejected()) == (None, [])
     shop.say = saying(pull([{"id": 1}], complete=False))
     shop.ask(log=old)
     assert [batch.complete for batch in open_log(shop.folder).batches()] == [True, False]
