@@ -202,7 +202,7 @@ class Project:
                     "rejected_files": sum((r.source, r.table) == (source, table) for r in log.rejected()),
                 })  # fmt: skip
         try:
-            drift = drifts(Definitions(self.path, self.settings), log, self._place.warehouse)
+            drift = drifts(Definitions(self.path, self.settings), log, self._place.bronze, self._place.warehouse)
         except DefinitionError:
             drift = []  # a wrong mapping is the next run's to tell
         return {

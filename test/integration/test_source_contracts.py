@@ -121,7 +121,10 @@ def test_evolve_takes_what_reads_and_tells_of_the_rest(shop: Shop) -> None:
         "Not as before  pos.sales, in/b.csv: new column 'promo'. To take it, add promo AS … to sources/pos/sale_line.sql"
         in text
     )
-    assert "It may be called 'unit_price' now: change sources/pos/sale_line.sql:8." in text
+    assert (
+        f"If it is called 'unit_price' now, write coalesce(unit_price, price) for price in {LINE}, which reads the"
+        in text
+    )
 
 
 def test_freeze_refuses_the_file_whole_until_something_changes(shop: Shop) -> None:
@@ -136,6 +139,13 @@ def test_freeze_refuses_the_file_whole_until_something_changes(shop: Shop) -> No
         "in/d.csv": RETYPED,
     }
     assert "sources.pos.tables.sales.known_columns" in summary.rejected[0]["todo"]
+    assert shop.drift() == {
+        ("new", "promo", "in/b.csv", None),
+        ("new", "promo", "in/c.csv", None),
+        ("new", "unit_price", "in/c.csv", None),
+        ("missing", "price", "in/c.csv", LINE),
+        ("retyped", "unit_price_amount", "in/d.csv", LINE),
+    }
     assert [batch["path"] for batch in Project(shop.folder).batches()] == ["in/a.csv"]
     # The mapping reads what only a refused file has, which stays refused: that stops nobody.
     shop.map(BOTH)
@@ -146,7 +156,7 @@ def test_freeze_refuses_the_file_whole_until_something_changes(shop: Shop) -> No
     shop.map(BOTH_WITH_COMMA)
     assert shop.run().rejected == []
     assert shop.sold() == [*range(1, 41)]
-    assert len(Project(shop.folder).batches()) == 4 and shop.reasons() == {}
+    assert len(Project(shop.folder).batches()) == 4 and shop.reasons() == {} and shop.drift() == set()
 
 
 def test_quarantine_keeps_all_lines_aside_and_takes_them_when_it_is_agreed(shop: Shop) -> None:

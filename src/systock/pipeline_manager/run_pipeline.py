@@ -185,7 +185,7 @@ class _Run:
         summary.status, summary.generation = "published", built.generation
         summary.entities, summary.tables, summary.checks = built.entities, built.table_dicts(), len(built.checks)
         summary.warnings += built.warnings
-        summary.drift = drifts(definitions, log, place.build_file, since)
+        summary.drift = drifts(definitions, log, place.bronze, place.build_file, since)
 
     def _extract(self, log: LandingLog, extent: Extent, definitions: Definitions) -> None:
         from systock.etl_pipeline.bronze_layer.land_batches import land

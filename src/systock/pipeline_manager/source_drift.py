@@ -6,29 +6,28 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from difflib import get_close_matches
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from systock.data_warehouse.compiled import FOREVER
+from systock.etl_pipeline.silver_layer.landing_judge import LandingJudge
+from systock.etl_pipeline.silver_layer.renamed_columns import alike, proposal, reads_as_before, written
 from systock.etl_pipeline.silver_layer.source_contract import (
     RETYPED_LEAST,
     Drift,
-    LandingJudge,
     SourceContract,
     applies,
 )
-from systock.sql_text import quoted
+from systock.sql_text import literal
 
 if TYPE_CHECKING:
     from systock.etl_pipeline.bronze_layer.judged_rows import Judges, Look
-    from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog
+    from systock.etl_pipeline.bronze_layer.landing_log import Batch, LandingLog, RejectedFile
     from systock.pipeline_manager.definitions import Definitions
 
 DAYS_TOLD = 30
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_NOT_READ = re.compile(r"values of '(\w+)' do not read as [^;]*\((sources/[^)]*:\d+)\)")
+_NOT_READ = re.compile(r"[\d,]+ of [\d,]+ values of '(\w+)' do not read as [^;]*\((sources/[^)]*:\d+)\)")
 
 
 def landing_judges(definitions: Definitions, log: LandingLog) -> Judges:
@@ -49,37 +48,61 @@ def landing_judges(definitions: Definitions, log: LandingLog) -> Judges:
     return look
 
 
-def drifts(definitions: Definitions, log: LandingLog, warehouse: Path, after_commit: int = 0) -> list[dict[str, Any]]:
+def drifts(
+    definitions: Definitions, log: LandingLog, bronze: Path, warehouse: Path, after_commit: int | None = None
+) -> list[dict[str, Any]]:
     """What batches bring that is not as agreed or as before, and the line of the mapping to change.
 
-    warehouse: the file that tells of values that do not read and of batches that are held: in a run the build, since what is
-    published is its readers' alone. after_commit: only of batches that came later. A drift is told while it is in the newest
+    bronze: the folder of their parts. warehouse: the file that tells of values that do not read and of batches that are held: in a run the build, since what is
+    published is its readers' alone. after_commit: only of batches that came later. Without it also what refused files have, as long
+    as they are refused: a run tells of these as files that were not read. A drift is told while it is in the newest
     batch, or for DAYS_TOLD days of deliveries.
     """
     found = []
-    landed = {(batch.source, batch.table) for batch in log.batches(after_commit=after_commit)} if after_commit else None
+    landed = None
+    if after_commit is not None:
+        landed = {(batch.source, batch.table) for batch in log.batches(after_commit=after_commit)}
+    refused = log.rejected() if landed is None else []
     told_there = _Told(warehouse)
     for (source, table), contract in definitions.source_contracts.items():
         if landed is not None and (source, table) not in landed:
             continue
         batches = [batch for batch in log.batches(source=source, table=table) if batch.columns]
         told = [
-            *_columns(contract, batches),
+            *_columns(contract, batches, bronze),
             *told_there.values(contract, batches),
             *told_there.held(contract, batches),
         ]
         found += [
-            {
-                "source": source, "table": table, "drift": drift.kind, "column": drift.column, "file": batch.path,
-                "known_at": batch.known_at.isoformat(), "policy": contract.policy(drift.kind), "what": drift.text,
-                "where": drift.where, "todo": todo,
-            }
-            for drift, batch, todo in told if batch.commit_no > after_commit
-        ]  # fmt: skip
+            _row(contract, drift, batch.path, batch.known_at, todo)
+            for drift, batch, todo in told
+            if batch.commit_no > (after_commit or 0)
+        ]
+        for file in refused:
+            if (file.source, file.table) == (source, table):
+                found += [
+                    _row(contract, drift, file.path, file.seen_at, file.todo or "")
+                    for drift in _refused_for(contract, file, batches)
+                ]
     return found
 
 
-def _columns(contract: SourceContract, batches: Sequence[Batch]) -> Iterator[tuple[Drift, Batch, str]]:
+def _row(contract: SourceContract, drift: Drift, path: str, at: datetime, todo: str) -> dict[str, Any]:
+    return {
+        "source": contract.source, "table": contract.table, "drift": drift.kind, "column": drift.column, "file": path,
+        "known_at": at.isoformat(), "policy": contract.policy(drift.kind), "what": drift.text, "where": drift.where, "todo": todo,
+    }  # fmt: skip
+
+
+def _refused_for(contract: SourceContract, file: RejectedFile, batches: Sequence[Batch]) -> Iterator[Drift]:
+    """What a file was refused for, as far as it still is not as agreed."""
+    if file.columns:
+        yield from contract.columns_drift(file.columns, [batch.columns for batch in batches])
+    for found in _NOT_READ.finditer(file.reason):
+        yield Drift("retyped", found[1], found[0], found[2])
+
+
+def _columns(contract: SourceContract, batches: Sequence[Batch], bronze: Path) -> Iterator[tuple[Drift, Batch, str]]:
     """New columns by the first batch that has them, missing ones by the last that has not."""
     had = list[str]()
     fresh: dict[str, tuple[Drift, Batch]] = {}
@@ -91,14 +114,33 @@ def _columns(contract: SourceContract, batches: Sequence[Batch]) -> Iterator[tup
         had = [*{column.lower() for column in (*had, *batch.columns)}]
     path = next((path for path, _ in contract.readings), "the mapping")
     for drift, batch in fresh.values():
-        name = drift.column if _PLAIN.fullmatch(drift.column) else quoted(drift.column)
-        todo = f"To take it, add {name} AS … to {path}; to leave it out, {contract.setting}.known_columns = [{json.dumps(drift.column, ensure_ascii=False)}]."
+        todo = f"To take it, add {written(drift.column)} AS … to {path}; to leave it out, {contract.setting}.known_columns = [{json.dumps(drift.column, ensure_ascii=False)}]."
         yield drift, batch, todo
     for drift, batch in lost.values():
-        came = [other.column for other, of in fresh.values() if of is batch]
-        close = get_close_matches(drift.column, came, 1) or (came if len(came) == 1 else [])
-        renamed = f"It may be called {close[0]!r} now: change {drift.where}." if close else ""
-        yield drift, batch, renamed or f"Where it is missing {drift.where or 'the mapping'} has NULL."
+        came = [name for name in batch.columns if name.lower() in fresh]
+        found = alike(drift.column, came)
+        lone = came[0] if found is None and len(came) == 1 else None
+        beside = (
+            any({drift.column, lone.lower()} <= {name.lower() for name in of.columns} for of in batches)
+            if lone
+            else True
+        )
+        if lone and not beside and _reads_as_before(contract, drift.column, lone, batch, bronze):
+            yield drift, batch, proposal(contract, drift, lone, is_alike=False)
+        else:
+            yield drift, batch, proposal(contract, drift, found, is_alike=True)
+
+
+def _reads_as_before(contract: SourceContract, missing: str, candidate: str, batch: Batch, bronze: Path) -> bool:
+    """Does a new column of a batch have values as the missing one had?"""
+    if batch.part is None or not (bronze / batch.part).exists():
+        return False
+    from systock.data_warehouse.engine.duckdb import connect
+
+    with connect(None, threads=1) as engine:
+        part = f"read_parquet({literal(str(bronze / batch.part))})"
+        engine.execute(f"CREATE TEMP VIEW sample_line AS SELECT * FROM {part} WHERE _batch_no = {batch.no}")
+        return reads_as_before(engine, contract, missing, candidate, batch.columns)
 
 
 def _is_recent(batch: Batch, batches: Sequence[Batch]) -> bool:

@@ -14,8 +14,10 @@ from sqlglot import exp
 
 from systock.data_warehouse.engine.duckdb import connect
 from systock.data_warehouse.portable_sql import parse_statements
+from systock.etl_pipeline.silver_layer.landing_judge import LandingJudge
 from systock.etl_pipeline.silver_layer.mapping import Mapping
-from systock.etl_pipeline.silver_layer.source_contract import Counts, LandingJudge, SourceContract, applies, held_for
+from systock.etl_pipeline.silver_layer.renamed_columns import alike
+from systock.etl_pipeline.silver_layer.source_contract import Counts, SourceContract, applies, held_for
 from systock.extract.raw_rows import malformed_batch, row_batch
 from systock.source_settings import FileTable
 
@@ -166,6 +168,50 @@ def test_a_look_counts_over_all_batches_of_an_extraction() -> None:
     sound = judge.look()
     sound.at(batch({"Preis": ["1.5"] * 6, "Tag": ["2024/05/31"] * 6}))
     assert sound.refusal(("Preis", "Tag")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "found"),
+    [
+        ("unit price", ["store", "Unit_Price"], "Unit_Price"),
+        ("quantity", ["quantitiy"], "quantitiy"),
+        ("qty", ["city"], None),
+        ("qty", ["Quantity"], None),
+        ("qty", [], None),
+    ],
+)
+def test_names_that_are_alike(name: str, others: list[str], found: str | None) -> None:
+    assert alike(name, others) == found
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "said"),
+    [
+        (["id", "betrag"], ["1.5", "2"], "If it is called 'betrag' now, write coalesce(betrag, preis) for preis in m.sql:3, which reads"),
+        (["id", "PREIS 1"], ["x", "y"], "It may be called 'PREIS 1' now: write coalesce(\"PREIS 1\", preis) for preis in m.sql:3, which reads"),
+        (["id", "note"], ["x", "1"], "If it is called 'note' now"),
+        (["id", "note"], ["x", "y", "1"], None),
+        (["id", "note"], [None, " "], None),
+        (["id", "betrag", "menge"], ["1.5", "2"], None),
+    ],
+)  # fmt: skip
+def test_a_new_column_is_only_taken_for_a_missing_one_that_it_is_like(
+    columns: list[str], values: list[str | None], said: str | None
+) -> None:
+    agreed = contract((PRICE,), needed=("id", "preis"), missing_columns="freeze", retyped_columns="freeze")
+    look = LandingJudge(agreed, [("id", "preis")]).look()
+    look.at(batch(dict.fromkeys(columns, values)))
+    refusal = look.refusal(tuple(columns))
+    assert refusal is not None
+    assert said in refusal[1] if said else refusal[1].endswith("to 'evolve' or 'quarantine'.")
+
+
+def test_a_key_is_not_read_from_either_column() -> None:
+    look = LandingJudge(contract(needed=("id",), missing_columns="freeze"), [("id",)]).look()
+    refusal = look.refusal(("ID_",))
+    assert refusal and refusal[1].endswith(
+        "It belongs to the key of sources.pos.tables.sales: have it delivered as agreed."
+    )
 
 
 def test_what_is_taken_is_known_to_the_next_look() -> None:
