@@ -362,7 +362,7 @@ class Build:
                 if lines:
                     which = "1 line is" if lines == 1 else f"{lines} lines are"
                     what = f"{which} in no {mapping.entity}, of bronze.{mapping.source}__{mapping.driving}"
-                    told.append(f"{what}: nothing to join with yet, or left out by the mapping")
+                    told.append(f"{what}: nothing to join with, or left out by the mapping")
         return told
 
     def _entities(self, since: str) -> list[dict[str, Any]]:

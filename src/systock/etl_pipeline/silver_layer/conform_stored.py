@@ -11,7 +11,7 @@ from systock.etl_pipeline.silver_layer import quarantine
 from systock.etl_pipeline.silver_layer.conform import Conforming
 from systock.etl_pipeline.silver_layer.mapping_sql import PLACE, RAW_PREFIX, MappingSql, lines_relation
 from systock.etl_pipeline.silver_layer.stored_lines import StoredTable
-from systock.etl_pipeline.silver_layer.versions import content_text, listed, replace
+from systock.etl_pipeline.silver_layer.versions import content_text, listed, replace, same
 from systock.sql_text import literal, quoted
 
 if TYPE_CHECKING:
@@ -65,13 +65,27 @@ def conform_stored(
 
 
 def lines_without_row(engine: Engine, mapping: MappingSql, stored: StoredTable) -> int:
-    """How many lines of the driving table are in no row now: nothing to join with yet, or left out by the mapping."""
-    [(count,)] = engine.rows(f"""SELECT count(*) FROM {stored.versions.name} AS l
-        WHERE l.known_to_at = {FOREVER} AND NOT l.is_deleted
-            AND NOT EXISTS (SELECT 1 FROM silver.{mapping.entity}__versions AS v WHERE v.source_name = '{mapping.source}'
-                AND v.known_to_at = {FOREVER} AND v._batch_no = l._batch_no AND v._row = l._row)
-            AND NOT EXISTS (SELECT 1 FROM silver.quarantine AS q WHERE q.source_name = '{mapping.source}' AND q.entity = '{mapping.entity}'
-                AND q.known_to_at = {FOREVER} AND q.batch_no = l._batch_no AND q.row_no = l._row)""")
+    """How many lines of the driving table, as the mapping sees them, are in no row now: nothing to join with, or left out by the mapping.
+
+    A row that a later version of its line left as it was keeps the place of the earlier one.
+    """
+    history = any(table == stored.table and of_all for _, table, of_all in mapping.inputs)
+    key, lines = stored.versions.key, stored.versions.name
+    seen = f"SELECT * FROM {lines} WHERE known_to_at = {FOREVER}"
+    if stored.valid_time and not history:
+        seen += f" QUALIFY row_number() OVER (PARTITION BY {listed(key)} ORDER BY version_at DESC) = 1"
+    placed = f"""SELECT _batch_no, _row FROM silver.{mapping.entity}__versions WHERE source_name = '{mapping.source}' AND known_to_at = {FOREVER}
+        UNION ALL SELECT batch_no, row_no FROM silver.quarantine
+        WHERE source_name = '{mapping.source}' AND entity = '{mapping.entity}' AND known_to_at = {FOREVER}"""
+    same_line = same(key, "o", "l") + (" AND o.version_at = l.version_at" if history else "")
+    [(count,)] = engine.rows(f"""
+        WITH placed AS ({placed}), unplaced AS MATERIALIZED (
+            SELECT l.* FROM ({seen}) AS l ANTI JOIN placed AS p ON p._batch_no = l._batch_no AND p._row = l._row WHERE NOT l.is_deleted
+        ), earlier AS (
+            SELECT o.* FROM {lines} AS o SEMI JOIN unplaced AS l ON {same_line}
+        )
+        SELECT count(*) FROM unplaced AS l
+        ANTI JOIN (SELECT o.* FROM earlier AS o SEMI JOIN placed AS p ON p._batch_no = o._batch_no AND p._row = o._row) AS o ON {same_line}""")
     return int(count)
 
 
