@@ -310,7 +310,7 @@ def _at(raw: Any, location: tuple[int | str, ...]) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     if isinstance(raw, str):
-        return re.sub(r"(://)[^/@]*@", r"\1…@", raw)
+        return re.sub(r"(://).*@", r"\1…@", raw, flags=re.DOTALL)
     return raw
 
 
@@ -373,6 +373,12 @@ class _Expansion:
 
         def secret(match: re.Match[str]) -> str:
             found.append(_secret(match[1], setting, self.project_dir, self.problems))
+            if not values.fits_address(node, match.start(), found[-1]):
+                self.problems.append(
+                    f"{setting}: the secret ${{{match[1]}}} has a character that cannot stand in an address as it is. Where the "
+                    f"secret is kept, {values.ENCODE}"
+                )
+                found[-1] = "unfit"
             return found[-1]
 
         text = _SECRET.sub(secret, node)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import PurePosixPath
+from unicodedata import normalize
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -18,6 +20,16 @@ DATABASES = ("postgresql", "postgres", "mysql", "mariadb", "sqlite")
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TABLE_PART = re.compile(r'(?:^|(?<=\.))(?:"(?:[^"]|"")*"(?=\.|$)|[^.]*)')
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B|%)")
+#: What an address holds as it is between its marks: anything but these, a blank and a lone %.
+_PLAIN = r"(?:[^@/?#\[\]%\s\x00-\x1f\x7f]|%[0-9A-Fa-f]{2})"
+_HOST = r"(?:\[[\w:.%]+\]|[^@/?#\[\]:,\s]*)(?::[0-9]{0,5})?"
+_PROXY = re.compile(rf"https?://({_PLAIN}+@)?[^/@:?#\s]+(:[0-9]{{1,5}})?/?")
+_SERVER = re.compile(
+    rf"\w+://(?:{_PLAIN}*@)?{_HOST}(?:,{_HOST})*(?:/(?:[^@?#%\s]|%[0-9A-Fa-f]{{2}})*)?"
+    r"(?:\?(?:\w+=(?:[^@&=#%\s]|%[0-9A-Fa-f]{2})*(?:&|$))*)?"
+)
+#: What to do about a password that an address can't hold as it is.
+ENCODE = "percent-encode it: % is %25, @ is %40, / is %2F, ? is %3F, # is %23, [ is %5B, ] is %5D, a space is %20"
 _DIRECTIVES = "YmdjHMSfz"
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(second|minute|hour|day|week)s?")
 
@@ -250,6 +262,39 @@ def place_name(value: str) -> str:
     return value
 
 
+def fits_address(address: str, start: int, value: str) -> bool:
+    """May a value stand as it is at this place of an address, so that nothing of it is taken for a host, port or parameter?
+
+    Only what stands before the host, and parameters, are judged: elsewhere a value may have several parts of an address.
+    """
+    scheme = address.find("://")
+    if not -1 < scheme < start or address.startswith(("sqlite:", "duckdb:")):
+        return True
+    before, behind = address[scheme + 3 : start], address[start:]
+    # Some letters are taken for such a mark by those who normalize an address.
+    marks = "".join(normalize("NFKC", letter) if letter > "\x7f" else letter for letter in value)
+    if not any(mark in before for mark in "/?#") and "@" in re.split("[/?#]", behind)[0]:
+        return bool(re.fullmatch(f"{_PLAIN}*", marks)) and (marks == value or ":" not in marks)
+    return "?" not in before or bool(re.fullmatch(r"(?:[^@&=#%\s]|%[0-9A-Fa-f]{2})*", marks))
+
+
+def _fits(address: str, pattern: re.Pattern[str]) -> bool:
+    try:
+        urlsplit(address)  # it says whole what it refuses
+    except ValueError:
+        return False
+    return bool(pattern.fullmatch(address))
+
+
+def _check_server(address: str) -> None:
+    """Raise ValueError, which shows nothing of it, for the address of a server that may be taken apart wrongly."""
+    if not _fits(address, _SERVER):
+        raise ValueError(
+            "cannot be taken apart into user, password, host, port and database. If a password or another value has one of "
+            f"% @ / ? # [ ] or a space in it, {ENCODE}"
+        )
+
+
 def target_url(value: SecretStr) -> SecretStr:
     """Where a generation is published."""
     # No message here: it could show an expanded secret. The translation below shows the text of the file.
@@ -261,6 +306,8 @@ def target_url(value: SecretStr) -> SecretStr:
             "is not a target: 'duckdb:///<file>', relative to the project, 'duckdb:////<absolute file>' or "
             "'postgresql://user:${PASSWORD}@host:5432/database', where values are percent-encoded (a space is %20), also those of ${PASSWORD}"
         )
+    if not is_file:
+        _check_server(text)
     return value
 
 
@@ -279,6 +326,8 @@ def database_url(value: SecretStr) -> SecretStr:
             "is not the address of a database: 'postgresql://user:${PASSWORD}@host:5432/database', "
             "'mysql://user:${PASSWORD}@host:3306/database', 'mariadb://…' or 'sqlite:///file', relative to the project"
         )
+    if found[1] != "sqlite":
+        _check_server(value.get_secret_value())
     return value
 
 
@@ -409,8 +458,11 @@ def cursor_template(value: str) -> str:
 
 def proxy(value: SecretStr) -> SecretStr:
     """A proxy. No message shows the value: it may hold a password."""
-    if not re.fullmatch(r"https?://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?", value.get_secret_value()):
-        raise ValueError("is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'")
+    if not _fits(value.get_secret_value(), _PROXY):
+        raise ValueError(
+            "is not the address of a proxy: 'http://host:3128' or 'http://user:${PASSWORD}@host:3128'. If its password has one "
+            f"of % @ / ? # [ ] or a space in it, {ENCODE}"
+        )
     return value
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import date, time, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -380,6 +382,62 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, monkeypatch: 
     assert "hunter2" not in shown
     assert "hunter2" not in refusal(tmp_path, DATABASE.replace("sqlite:///x", "mysq://u:${SHOP_DB}/hunter2@h/d"))
     assert ", sources.<source>.url" in refusal(tmp_path, DATABASE + 'table = "${SHOP_DB}"')
+
+
+IN_AN_ADDRESS = {
+    "sources.erp.url": [
+        DATABASE.replace("sqlite:///x", f"{scheme}://u:${{SHOP_DB}}@h:1/d") for scheme in ("postgresql", "mysql")
+    ],
+    "target.url": [MINIMAL + '[target]\nurl = "postgresql://u:${SHOP_DB}@h:1/d"'],
+    "sources.shop.proxy": [API.replace("# auth", 'proxy = "http://u:${SHOP_DB}@h:3128"')],
+}
+
+
+@pytest.mark.parametrize(
+    "password", [f"Xq7{mark}Zyx9w" for mark in ("@", "/", "?", "#", "[", "]", " ", "%", "%4", "＠")]
+)
+def test_a_secret_that_does_not_fit_into_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv("SHOP_DB", password)
+    for setting, texts in IN_AN_ADDRESS.items():
+        for text in texts:
+            message = refusal(tmp_path, text)
+            assert f"{setting}: the secret ${{SHOP_DB}} has a character that cannot stand in an address" in message
+            assert "@ is %40" in message and "settings are wrong" not in message
+            assert "Xq7" not in message and "Zyx9w" not in message
+            whole = re.sub(r'"([a-z]+://u:\$\{SHOP_DB\}@[^"]*)"', '"${WHOLE}"', text)
+            found = re.search(r'"([a-z]+://u:\$\{SHOP_DB\}@[^"]*)"', text)
+            monkeypatch.setenv("WHOLE", found[1].replace("${SHOP_DB}", password) if found else "")
+            message = refusal(tmp_path, whole)
+            assert f"{setting}: " in message and "Xq7" not in message and "Zyx9w" not in message
+    monkeypatch.setenv("SHOP_DB", quote(password, safe=""))
+    for texts in IN_AN_ADDRESS.values():
+        for text in texts:
+            load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///d?host=/tmp/x&user=a", "postgresql://%2Ftmp/d", "postgresql://u:p:q!$&'()*+,;=é@[::1]:5432/d",
+        "postgresql://a:1,b:2,[fe80::1%25eth0]/d?options=-c%20x%3D1&sslmode=require", "mysql://u@/d?unix_socket=/a/b", "mariadb://h",
+    ],
+)  # fmt: skip
+def test_addresses_of_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    load(tmp_path, DATABASE.replace("sqlite:///x", url))
+    monkeypatch.setenv("SHOP_DB", url)
+    load(tmp_path, DATABASE.replace("sqlite:///x", "${SHOP_DB}"))
+
+
+def test_a_secret_that_is_a_parameter_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://u@h/d?password=${SHOP_DB}"
+    for password in ("Xq7&Zyx9w", "Xq7@Zyx9w", "Xq7=Zyx9w", "Xq7#Zyx9w"):
+        monkeypatch.setenv("SHOP_DB", password)
+        message = refusal(tmp_path, DATABASE.replace("sqlite:///x", url))
+        assert "the secret ${SHOP_DB} has a character" in message and "Zyx9w" not in message and "Xq7" not in message
+    monkeypatch.setenv("SHOP_DB", "a folder/with #1")
+    assert "#1" in load(tmp_path, DATABASE.replace("///x", "///${SHOP_DB}/x")).sources["erp"].url.get_secret_value()
 
 
 def test_the_secrets_of_remote_files_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,9 @@ LONGEST, SHOWN = 20_000, 500
 #: Behind the user, or as a parameter.
 _PASSWORDS = (re.compile(r"^[^/]*//[^/]*?:(.*)@", re.DOTALL), re.compile(r"[?&]password=([^&]*)"))
 
+#: Where a secret comes apart when it is read as an address; how long a part is that must not be shown either.
+_MARKS, _PART = re.compile(r"[@/?#\[\]:&=%\s]+"), 3
+
 
 def secrets_of(settings: Any) -> list[str]:
     """What must not be shown of a source's settings: secret values, and the passwords in secret addresses; long first."""
@@ -46,12 +49,19 @@ def _secret_values(node: Any) -> Iterator[str]:
 def redact(error: SystockError, secrets: Sequence[str], shown: int = 0) -> None:
     """Take the secrets out of an error, however an address or JSON writes them, and off what it was raised from.
 
+    The parts that they come apart into go, too, where they stand as a word: an address may have been misread.
     shown: to how many characters it is cut then; 0: to none.
     """
+    patterns = [_written(secret) for secret in secrets]
+    parts = {part for secret in secrets if "://" not in secret for part in _MARKS.split(secret) if len(part) >= _PART}
+    patterns += [
+        re.compile(rf"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{{2}})){_written(part).pattern}(?!\w)")
+        for part in sorted(parts - {*secrets})
+    ]
     for name in ("what", "where", "state", "todo"):
         text = getattr(error, name)
-        for secret in secrets if text else ():
-            text = _written(secret).sub("…", text)
+        for pattern in patterns if text else ():
+            text = pattern.sub("…", text)
         setattr(error, name, text)
     if shown and len(error.what) > shown:
         error.what = f"{error.what[:shown]} …"
