@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -207,13 +208,25 @@ def northwind_figures(project: Path) -> dict[str, Any]:
 
 
 def test_lists_page_by_page(tmp_path: Path) -> None:
-    with json_server(SMALL) as address:
+    data = deepcopy(SMALL)
+    with json_server(data) as address:
         project = init(tmp_path / "p", "rest", base_url=address)
         file = project / "systock.toml"
         file.write_text(file.read_text("utf-8").replace("size = 200", "size = 2"), "utf-8")
         assert Project(project).run().status == "published"
+        first = northwind_figures(project)
+        # A line and an order with its line are deleted; a level is another one.
+        data["orders"].pop()
+        data["order_details"][1:] = []
+        data["products"][0]["units_in_stock"] = 20
+        assert Project(project).run().status == "published"
+        assert northwind_figures(project)["sales"] == (1, 1, Decimal(168))
+        assert ask(project, "SELECT SUM(on_hand_units) FROM serve.stock_on_hand") == [(Decimal(106),)]
+        levels = "SELECT product_id, counted_units FROM gold.fact_stock_count ORDER BY counted_at, product_id"
+        counted = [(product, int(units)) for product, units in ask(project, levels)]
+        assert counted == [("11", 22), ("12", 86), ("11", 20), ("12", 86)]
     # 14 x 12 + 9.8 x 10 x 0.85 = 168 + 83.3; 14.05 x 3 x 0.95 = 40.0425
-    assert northwind_figures(project) == {
+    assert first == {
         "sales": (3, 2, Decimal("291.3425")),
         "stock": (Decimal(108), Decimal(22 * 21 + 86 * 38)),
         "aside": (0,),
