@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 from systock import Project
 from systock.cli.app import main
 from systock.cli.init import CONNECTORS, shipped
+from systock.config import SECRETS_FILE, load_settings
 from systock.pipeline_manager.definitions import Definitions
 from systock.simulator import simulate
 from systock.simulator.shop_api import ShopApi, ShopFaults
@@ -205,6 +207,23 @@ def northwind_figures(project: Path) -> dict[str, Any]:
         GROUP BY 1 ORDER BY 1""",
     )
     return {"sales": sales, "stock": stock, "aside": aside, "years": years}
+
+
+@pytest.mark.parametrize("connector", ["shopify", "tryton", "vendure"])
+def test_the_first_lines_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connector: str) -> None:
+    monkeypatch.delenv("SYSTOCK_SECRETS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / f"{connector}.md").read_text("utf-8")
+    found = re.search(r"^ {4}systock (init .*)\n((?: {4}echo .*\n)+) {4}systock (run .*)$", page, re.MULTILINE)
+    assert found
+    made, secrets, ran = found.groups()
+    assert main(shlex.split(made, comments=True)) == 0
+    subprocess.run(["sh", "-ec", secrets], check=True)
+    # It gets as far as to ask the system.
+    folder = shlex.split(ran)[-1]
+    named = (Path(folder) / SECRETS_FILE).read_text("utf-8").partition("=")[0]
+    assert f"${{{named}}}" in (Path(folder) / "systock.toml").read_text("utf-8")
+    load_settings(folder)
 
 
 def test_lists_page_by_page(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from systock.config import SECRETS_FILE
 from systock.errors import StorageError, UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,6 +46,7 @@ def init(
             )
         else:
             _write_project(directory)
+        (directory / SECRETS_FILE).parent.mkdir(mode=0o700, exist_ok=True)
         (directory / "incoming").mkdir(exist_ok=True)
         (directory / "incoming" / ".gitkeep").touch()
         if not (directory / ".gitignore").exists():
