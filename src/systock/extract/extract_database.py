@@ -3,7 +3,8 @@
 A source is one session with one transaction, so header and lines that belong together come together. A table with a
 cursor delivers the rows behind the last one delivered. A row gets its cursor before it is committed, so one may appear
 behind a later one that was already read: `late_window` reads so far back again, and delivers what it did not before.
-What is deleted leaves no row: `deletes = "keys"` compares the keys with those of the last extraction.
+What is deleted leaves no row: `deletes = "keys"` compares the keys with those of the last extraction. So it also sees
+rows that are new although the cursor lies behind none of them, and reads them by their keys.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from systock.source_settings import DatabaseSource, DatabaseTable
+
+_ASKED_BY_KEY = 500
 
 
 def pulls(source_name: str, settings: DatabaseSource, asked: Asked) -> Iterator[Pull]:
@@ -98,6 +101,7 @@ class _Table:
         # With another cursor all is read anew.
         self._last = last if last.columns == settings.cursor else _Mark(keys=last.keys)
         self._next: _Mark | None = None
+        self._delivered: list[pa.RecordBatch] = []  # keys
         if settings.query:
             self._relation = f"({settings.query.strip().rstrip(';')}) AS {database.quoted('query')}"
         else:
@@ -123,12 +127,16 @@ class _Table:
         with named(f"sources.{self._source}.tables.{self._name}"):
             if self._settings.optional and not self._is_there():
                 return
-            if self._settings.cursor:
+            if not self._settings.cursor:
+                yield from self._read()
+            elif not self._compares:
                 yield from self._behind_the_cursor()
             else:
-                yield from self._read()
-            if self._settings.deletes == "keys" and self._asked.span is None:
-                yield from self._gone()
+                for batch in self._behind_the_cursor():
+                    self._delivered.append(self._keys_of(batch))
+                    yield batch
+            if self._compares:
+                yield from self._gone_and_back()
 
     # the columns
 
@@ -275,9 +283,14 @@ class _Table:
         if endless:
             self._next = self._ended_at(highest)
 
-    # what is gone
+    # what is gone, and what came back
 
-    def _gone(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def _compares(self) -> bool:
+        """Are the keys compared with those of the last extraction?"""
+        return self._settings.deletes == "keys" and self._asked.span is None
+
+    def _gone_and_back(self) -> Iterator[pa.RecordBatch]:
         key, updated_at = self._settings.key, self._settings.updated_at
         names = [*key, *([updated_at] if updated_at and updated_at not in key else [])]
         columns = self._named("key and updated_at", names)
@@ -287,7 +300,43 @@ class _Table:
             if known.column_names == names:
                 since = self._asked.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
                 yield from known_keys.gone(known, present, key, since)
+                if self._settings.cursor:
+                    delivered = known_keys.keys_table(self._delivered, key, key)
+                    yield from self._back(known_keys.without(present.select(list(key)), [known, delivered], key))
         self._next = replace(self._next or self._last, keys=known_keys.packed_keys(present))
+
+    def _keys_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        places = [column.name for column in self._columns]
+        return batch.select([places.index(column.name) for column in self._named("key", self._settings.key)])
+
+    def _back(self, keys: pa.Table) -> Iterator[pa.RecordBatch]:
+        """The rows of keys that were not there before, and that no cursor leads to: the row was deleted, and put back as it was."""
+        if keys.num_rows == 0:
+            return
+        found: list[pa.RecordBatch] = []
+        if keys.num_rows <= _ASKED_BY_KEY:
+            try:
+                found = list(self._of_keys(keys, self._any_of(keys)))
+            except SourceError as error:
+                if error.transient:
+                    raise
+        # The server may not take the text of a key for the key (floats, bytes): then all rows are looked through.
+        if sum(batch.num_rows for batch in found) < keys.num_rows:
+            yield from self._of_keys(keys)
+        else:
+            yield from found
+
+    def _any_of(self, keys: pa.Table) -> str:
+        rows = (
+            " AND ".join(f"{self._database.quoted(n)} = {self._database.literal(Value(v))}" for n, v in row.items())
+            for row in keys.to_pylist()
+        )
+        return " OR ".join(f"({row})" for row in rows)
+
+    def _of_keys(self, keys: pa.Table, condition: str = "") -> Iterator[pa.RecordBatch]:
+        for batch in self._read(condition):
+            if (rows := known_keys.rows_of(batch, self._keys_of(batch), keys)).num_rows:
+                yield rows
 
 
 def _said(window: timedelta | int | None) -> str:

@@ -29,12 +29,29 @@ def gone(known: pa.Table, present: pa.Table, key: Sequence[str], since: str) -> 
     """A row for each known key that is no longer present, which says so."""
     import pyarrow as pa
 
-    missing = known.join(present.select(list(key)), list(key), join_type="left anti")
-    missing = missing.select(known.column_names).sort_by([(name, "ascending") for name in key])
+    missing = without(known, [present], key)
     marked: list[pa.RecordBatch] = missing.append_column(
         DELETED_AT, pa.array([since] * missing.num_rows, pa.string())
     ).to_batches()
     return marked
+
+
+def without(keys: pa.Table, others: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
+    """The keys that none of the other tables has, in their order."""
+    left = keys
+    for other in others:
+        left = left.join(other.select(list(key)), list(key), join_type="left anti")
+    return left.select(keys.column_names).sort_by([(name, "ascending") for name in key])
+
+
+def rows_of(batch: pa.RecordBatch, keys: pa.RecordBatch, wanted: pa.Table) -> pa.RecordBatch:
+    """The rows of a batch whose keys, which stand beside it, are among those wanted."""
+    import pyarrow as pa
+
+    texts = [as_text(column) for column in keys.columns]
+    numbered = pa.Table.from_arrays([*texts, pa.array(range(batch.num_rows))], [*wanted.column_names, ""])
+    found = numbered.join(wanted, wanted.column_names, join_type="left semi")
+    return batch.take(found[""].combine_chunks().sort())
 
 
 def packed_keys(table: pa.Table) -> str:
