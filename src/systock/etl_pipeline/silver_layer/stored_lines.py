@@ -156,9 +156,32 @@ def _judged_lines(engine: Engine, bronze: Path, table: StoredTable, landed: Sequ
         SELECT {", ".join(columns)}, CAST({instant} AS TIMESTAMPTZ) AS line_updated_at, {instant_of_version} AS version_at,
             {deleted} AS is_deleted, l._extracted_at, l._known_at AS known_at, l._batch_no, l._row, {wrong} AS wrong_column
         FROM line AS l WHERE l._malformed IS NULL""")
+    if settings.tells_deletes:
+        _put_back_later(engine, table.versions)
     engine.execute(
         "CREATE OR REPLACE TEMP VIEW stored_candidate AS SELECT * EXCLUDE (wrong_column) FROM stored_line WHERE wrong_column IS NULL"
     )
+
+
+def _put_back_later(engine: Engine, versions: VersionTable) -> None:
+    """A line that is there again counts as later than its going, which an earlier extraction told, whatever instant it states."""
+    key = versions.key
+    told = f"{listed(key)}, version_at, line_updated_at, _extracted_at"
+    engine.execute(f"""UPDATE stored_line AS l
+        SET version_at = greatest(l.version_at, b.gone_at + INTERVAL 1 MICROSECOND),
+            line_updated_at = greatest(l.line_updated_at, b.gone_updated_at)
+        FROM (
+            SELECT n._batch_no, n._row, max(g.version_at) AS gone_at, max(g.line_updated_at) AS gone_updated_at
+            FROM stored_line AS n
+            JOIN (
+                SELECT {told} FROM stored_line WHERE is_deleted
+                UNION ALL
+                SELECT {told} FROM {versions.name} AS v SEMI JOIN stored_line AS n ON {same(key, "v", "n")} WHERE is_deleted
+            ) AS g ON {same(key, "n", "g")} AND g._extracted_at < n._extracted_at
+            WHERE NOT n.is_deleted
+            GROUP BY n._batch_no, n._row
+        ) AS b
+        WHERE l._batch_no = b._batch_no AND l._row = b._row""")
 
 
 def _store_full(
