@@ -89,6 +89,8 @@ class RemoteFiles:
         try:
             entries = await self._within(self._system._ls(self._inside(folder) or "/", detail=True))
         except FileNotFoundError:
+            if folder == "" and self._address.startswith("s3:"):
+                raise self._no_bucket() from None
             return
         for entry in entries:
             name = entry["name"].rstrip("/").rpartition("/")[2]
@@ -162,10 +164,17 @@ class RemoteFiles:
     def _guarded(self, address: str, call: Callable[[], _Result]) -> _Result:
         try:
             return call()
-        except (FileNotFoundError, SettingsError):
+        except (FileNotFoundError, SettingsError, SourceError):
             raise
         except Exception as error:  # whatever the libraries and the network have to say
             self._fail(address, error)
+
+    def _no_bucket(self) -> SourceError:
+        return SourceError(
+            f"there is no bucket {urlsplit(self._address).netloc!r}", where=self._address,
+            state="What landed before stays; the next run goes on.",
+            todo=f"Correct path of the table, or endpoint_url and region of [sources.{self._source}.remote].",
+        )  # fmt: skip
 
     def _fail(self, address: str, error: Exception) -> NoReturn:
         kinds = {kind.__name__ for kind in type(error).__mro__}

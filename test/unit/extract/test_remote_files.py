@@ -114,6 +114,15 @@ def test_a_pattern_means_in_a_bucket_what_it_means_here(s3: str, bucket: Any, pa
     assert sorted(file.path for file in found) == sorted(f"{address}/in/{name}" for name in names)
 
 
+def test_a_bucket_that_is_not_there_is_an_error_and_an_empty_one_is_none(s3: str, bucket: Any) -> None:
+    files = store(f"s3://{bucket.name}", endpoint_url=s3, **KEYS)
+    assert files.find(f"s3://{bucket.name}/in/*.csv") == []
+    with pytest.raises(SourceError, match="there is no bucket 'nosuch'") as caught:
+        store("s3://nosuch", endpoint_url=s3, **KEYS).find("s3://nosuch/in/*.csv")
+    assert (caught.value.where, caught.value.transient) == ("s3://nosuch", False)
+    assert "Correct path" in str(caught.value.todo)
+
+
 def test_files_of_a_bucket_land_once_and_again_when_their_content_changes(tmp_path: Path, s3: str, bucket: Any) -> None:
     remote = {"endpoint_url": s3, **KEYS}
     bucket.put_object(Key="in/a.csv", Body=b"id\n1\n")
