@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,10 +42,12 @@ def attended_run(
     only those whose fault may pass.
     """
     left, lasting = extent, list[dict[str, Any]]()
+    before: RunSummary | None = None
 
     def attempt() -> RunSummary:
-        nonlocal left
+        nonlocal left, before
         summary = run(place, progress, left, full=full and left is extent, history=history)
+        before = summary = summary if before is None else _together(before, summary)
         may_pass = [row for row in summary.failed if row["transient"]]
         lasting.extend(row for row in summary.failed if not row["transient"])
         summary.failed = lasting + may_pass
@@ -62,6 +65,32 @@ def attended_run(
         raise
     tell_late(place, progress, unusual=summary.unusual)
     return summary
+
+
+def _together(before: RunSummary, last: RunSummary) -> RunSummary:
+    """What several attempts did, as one run; what is left to do is as the last one found it."""
+    return replace(
+        last,
+        status="published" if before.status == "published" else last.status,
+        sources=_added(before.sources, last.sources, ("source", "table")),
+        entities=_added(before.entities, last.entities, ("source", "entity")),
+        tables=list({row["table"]: row for row in [*before.tables, *last.tables]}.values()),
+        checks=before.checks + last.checks,
+        unusual=list(dict.fromkeys([*before.unusual, *last.unusual])),
+        drift=[*before.drift, *(row for row in last.drift if row not in before.drift)],
+        warnings=list(dict.fromkeys([*before.warnings, *last.warnings])),
+        seconds=before.seconds + last.seconds,
+    )
+
+
+def _added(before: list[dict[str, Any]], last: list[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Rows of counts, those of one key added up."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in [*before, *last]:
+        of_key = tuple(row[name] for name in key)
+        known = rows.get(of_key, {})
+        rows[of_key] = {n: known.get(n, 0) + v if type(v) is int else v for n, v in row.items()}
+    return list(rows.values())
 
 
 def persistently(

@@ -110,18 +110,29 @@ def test_what_passes_does_not_cover_what_lasts(shop: Shop) -> None:
     shop.failing = {"erp.places": [SourceError("no such table")], "web": [Passing("no answer")]}
     with pytest.raises(SourcesFailed, match="erp, places: no such table") as caught:
         shop.run()
-    assert [row["source"] for row in caught.value.summary.failed] == ["erp"]
+    summary = caught.value.summary
+    assert [row["source"] for row in summary.failed] == ["erp"]
+    # It says what all attempts landed.
+    assert {(row["source"], row["table"]): row["lines"] for row in summary.sources if row["lines"]} == {
+        ("erp", "products"): 1, ("web", "products"): 1,
+    }  # fmt: skip
+    assert [(row["source"], row["kept"]) for row in summary.entities if row["entity"] == "product"] == [
+        ("erp", 1), ("web", 1),
+    ]  # fmt: skip
     assert shop.products() == ["erp.products", "web.products"]
     assert shop.asked.count("erp.places") == 1
 
 
 def test_the_command_says_it_and_ends_with_1(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    shop.failing = {"web": [SourceError("wrong password for hunter2", where="web", todo="Mend it.")] * 2}
+    lasting = SourceError("wrong password for hunter2", where="web", todo="Mend it.")
+    shop.failing = {"web": [Passing("no answer"), lasting, lasting]}
     assert main(["run", "--project", str(shop.path)]) == 1
     said = capsys.readouterr()
     assert "Generation 1 is published, but web could not be read" in said.out
     assert "web: web: wrong password for hunter2. Mend it.\n" in said.out
     assert "erp: 2 lines" in said.err
+    # The second attempt found nothing: what the first one landed is said.
+    assert "erp, products: 1 line\n" in said.out and "nothing new" not in said.out
     assert main(["run", "--project", str(shop.path), "--format", "json"]) == 1
     assert json.loads(capsys.readouterr().out)["failed"][0]["source"] == "web"
     assert main(["run", "--project", str(shop.path)]) == 0
