@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from systock.config import SECRETS_FILE
 from systock.errors import StorageError, UsageError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -46,7 +45,7 @@ def init(
             )
         else:
             _write_project(directory)
-        (directory / SECRETS_FILE).parent.mkdir(mode=0o700, exist_ok=True)
+        (directory / ".systock").mkdir(mode=0o700, exist_ok=True)  # for its owner alone: what landed, and secrets
         (directory / "incoming").mkdir(exist_ok=True)
         (directory / "incoming" / ".gitkeep").touch()
         if not (directory / ".gitignore").exists():
