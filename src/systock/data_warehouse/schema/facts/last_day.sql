@@ -30,20 +30,13 @@ FROM sale
 UNION ALL
 SELECT
     'stock' AS fact_kind,
-    MAX(fact.last_date) AS last_date
-FROM (
-    SELECT last_date FROM sale
-    UNION ALL
-    SELECT last_date FROM stock
-) AS fact
+    GREATEST(sale.last_date, stock.last_date) AS last_date
+FROM sale
+CROSS JOIN stock
 UNION ALL
 SELECT
     'supply' AS fact_kind,
-    MAX(fact.last_date) AS last_date
-FROM (
-    SELECT last_date FROM sale
-    UNION ALL
-    SELECT last_date FROM stock
-    UNION ALL
-    SELECT last_date FROM supply
-) AS fact;
+    GREATEST(sale.last_date, stock.last_date, supply.last_date) AS last_date
+FROM sale
+CROSS JOIN stock
+CROSS JOIN supply;
