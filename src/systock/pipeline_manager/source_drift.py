@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from systock.data_warehouse.compiled import FOREVER
 from systock.etl_pipeline.silver_layer.landing_judge import LandingJudge
-from systock.etl_pipeline.silver_layer.renamed_columns import alike, proposal, reads_as_before, written
+from systock.etl_pipeline.silver_layer.renamed_columns import proposal, reads_as_before, renamed, written
 from systock.etl_pipeline.silver_layer.source_contract import (
     RETYPED_LEAST,
     Drift,
@@ -117,18 +117,14 @@ def _columns(contract: SourceContract, batches: Sequence[Batch], bronze: Path) -
         todo = f"To take it, add {written(drift.column)} AS … to {path}; to leave it out, {contract.setting}.known_columns = [{json.dumps(drift.column, ensure_ascii=False)}]."
         yield drift, batch, todo
     for drift, batch in lost.values():
-        came = [name for name in batch.columns if name.lower() in fresh]
-        found = alike(drift.column, came)
-        lone = came[0] if found is None and len(came) == 1 else None
-        beside = (
-            any({drift.column, lone.lower()} <= {name.lower() for name in of.columns} for of in batches)
-            if lone
-            else True
-        )
-        if lone and not beside and _reads_as_before(contract, drift.column, lone, batch, bronze):
-            yield drift, batch, proposal(contract, drift, lone, is_alike=False)
-        else:
-            yield drift, batch, proposal(contract, drift, found, is_alike=True)
+
+        def reads(candidate: str, drift: Drift = drift, batch: Batch = batch) -> bool:
+            both = {drift.column, candidate.lower()}
+            beside = any(both <= {name.lower() for name in of.columns} for of in batches)
+            return not beside and _reads_as_before(contract, drift.column, candidate, batch, bronze)
+
+        found, is_alike = renamed(drift, [name for name in batch.columns if name.lower() in fresh], reads)
+        yield drift, batch, proposal(contract, drift, found, is_alike)
 
 
 def _reads_as_before(contract: SourceContract, missing: str, candidate: str, batch: Batch, bronze: Path) -> bool:

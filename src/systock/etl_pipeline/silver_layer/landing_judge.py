@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from systock.etl_pipeline.silver_layer.renamed_columns import SAMPLE, alike, proposal, reads_as_before
+from systock.etl_pipeline.silver_layer.renamed_columns import SAMPLE, proposal, reads_as_before, renamed
 from systock.etl_pipeline.silver_layer.source_contract import Counts, Drift, SourceContract
 
 if TYPE_CHECKING:
@@ -66,18 +66,19 @@ class Look:
         known = f"name {named} in {self._contract.setting}.known_columns, " if named else ""
         todo = f"Deliver it as agreed, {known}mend the mapping, or set {settings} of {self._contract.setting} to 'evolve' or 'quarantine'."
         came = [drift.column for drift in drifts if drift.kind == "new"]
-        renamed = [self._renamed(drift, came, columns) for drift in frozen if drift.kind == "missing"]
-        return "; ".join(drift.text for drift in frozen), " ".join([todo, *filter(None, renamed)])
+        proposals = [self._renamed(drift, came, columns) for drift in frozen if drift.kind == "missing"]
+        return "; ".join(drift.text for drift in frozen), " ".join([todo, *filter(None, proposals)])
 
     def _renamed(self, drift: Drift, came: Sequence[str], columns: Sequence[str]) -> str | None:
         """What to do about a missing column that a new one may stand for."""
-        if found := alike(drift.column, came):
-            return proposal(self._contract, drift, found, is_alike=True)
-        if len(came) != 1 or self._sample is None:
-            return None
-        import pyarrow as pa
 
-        self._engine.connection.register("sample_line", pa.Table.from_batches([self._sample]))
-        if not reads_as_before(self._engine, self._contract, drift.column, came[0], columns):
-            return None
-        return proposal(self._contract, drift, came[0], is_alike=False)
+        def reads(candidate: str) -> bool:
+            if self._sample is None:
+                return False
+            import pyarrow as pa
+
+            self._engine.connection.register("sample_line", pa.Table.from_batches([self._sample]))
+            return reads_as_before(self._engine, self._contract, drift.column, candidate, columns)
+
+        found, is_alike = renamed(drift, came, reads)
+        return proposal(self._contract, drift, found, is_alike) if found else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from systock.data_warehouse.engine.base import Engine
@@ -58,6 +58,13 @@ def _counts(
     counts = Counts()
     counts.add(engine, contract)
     return counts.found
+
+
+def renamed(drift: Drift, came: Sequence[str], reads: Callable[[str], bool]) -> tuple[str | None, bool]:
+    """What a missing column may be called now, of the new ones that came, and whether its name tells; else its values do (reads)."""
+    if found := alike(drift.column, came):
+        return found, True
+    return (came[0] if len(came) == 1 and reads(came[0]) else None), False
 
 
 def proposal(contract: SourceContract, drift: Drift, candidate: str | None, is_alike: bool) -> str:
