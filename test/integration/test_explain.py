@@ -70,6 +70,16 @@ def test_a_corrected_line_and_what_it_superseded(project: Path) -> None:
     assert json.loads(old["raw"])["price"] == "5"
 
 
+@pytest.mark.parametrize("column", ["reporting_net_amount", "known_to_at"])
+def test_what_was_believed_of_a_corrected_line(project: Path, column: str) -> None:
+    key = {"business_date": "2024-03-29", "reporting_net_amount": "5"}
+    told = Project(project).explain("gold.fact_sale_line__versions", key, column)
+    assert told["value"] == told["row"][column]
+    assert told["row"]["reporting_net_amount"] == Decimal(5)
+    assert ("reporting_net_amount" in told["sql"]) == (column == "reporting_net_amount")
+    assert places(told, "sale_line") == {(f"{SALES}2.csv", 2, "counts"), (f"{SALES}1.csv", 3, "superseded")}
+
+
 def test_a_json_file_and_a_unit(project: Path) -> None:
     told = Project(project).explain("fact_sale_line", {"source_name": "pos", "sale_id": "3"}, "cost_amount")
     assert told["value"] == Decimal(18)

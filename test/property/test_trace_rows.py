@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -44,6 +44,9 @@ def apart(sql: str) -> tuple[exp.Query, dict[str, str]]:
 
 
 @given(st.integers(0, 2**32))
+@example(1681)  # a UNION whose rows differ in columns that are not asked for
+@example(4224)  # a LEFT JOIN by columns of two items: rows of other groups have their match there
+@example(6019)  # the same, with a window
 @settings(suppress_health_check=list(HealthCheck))
 def test_traced_rows_make_the_wanted_row(seed: int) -> None:
     random = Random(seed)
@@ -77,8 +80,8 @@ def test_traced_rows_make_the_wanted_row(seed: int) -> None:
             kept = "TRUE" if part and part.relation is None else f"id IN (FROM {part.relation})" if part else "FALSE"
             engine.execute(f"DELETE FROM {copy} WHERE NOT ({kept})")
         again = Counter(engine.rows(sql))
-    if "LEFT JOIN" in sql:  # one that only repeats rows is left out, and rows that are not wanted may miss their match
-        assert again[wanted], (sql, wanted)
+    if "LEFT JOIN" in sql:  # one that only repeats rows is left out
+        assert 0 < again[wanted] <= made[wanted], (sql, wanted)
     else:
         assert again[wanted] == made[wanted], (sql, wanted)
 
@@ -95,6 +98,11 @@ def test_traced_rows_make_the_wanted_row(seed: int) -> None:
         ("SELECT t.c AS x, MAX(t.b) AS y FROM s.t AS t GROUP BY t.c", "1, 20", {2}),
         ("SELECT t.c AS x, 5 AS y FROM s.t AS t GROUP BY t.c", "1, 5", {1}),
         ("SELECT DISTINCT t.c AS x, 5 AS y FROM s.t AS t", "1, 5", {1}),
+        # DISTINCT and UNION tell rows apart by columns that nobody asked for, too: here by one of the row after the next
+        ("SELECT x.a AS x, COUNT(*) AS y FROM (SELECT DISTINCT t.c AS a, LEAD(t.c, 2) OVER (ORDER BY t.a) AS l FROM s.t AS t) AS x"
+         " GROUP BY x.a", "1, 2", {1, 2, 3}),
+        ("SELECT x.a AS x, COUNT(*) AS y FROM (SELECT t.c AS a, LEAD(t.c, 2) OVER (ORDER BY t.a) AS l FROM s.t AS t"
+         " UNION SELECT 9 AS a, 9 AS l) AS x GROUP BY x.a", "1, 2", {1, 2, 3}),
         # the last balance, found by a running sum, is made of all up to it but the other's
         ("SELECT x.a AS x, x.s AS y FROM (SELECT t.a, SUM(t.b) OVER (PARTITION BY t.c ORDER BY t.a) AS s FROM s.t AS t) AS x",
          "2, 30", {1, 2}),

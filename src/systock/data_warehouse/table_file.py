@@ -118,6 +118,12 @@ class TableFile:
         """Names of the columns in the order of the CREATE TABLE."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def made_columns(self) -> tuple[str, ...]:
+        """Those that the SELECT yields, in its order: a run itself adds to versions when they were known."""
+        known = KNOWN_COLUMNS if self.refresh == "versions" else ()
+        return tuple(name for name in self.column_names if name not in known)
+
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""
         for column in self.columns:

@@ -1,8 +1,9 @@
 """Which input rows some rows of a query are made from: followed down its tree, block by block, by the values read on the way.
 
-What is found is enough: the query over only these rows makes the wanted rows as they are. Of a block's FROM items those rows
-take part that are joined into wanted ones; of a group or a window all its rows, save that where one row decides (the least,
-the greatest, any) only that one does, and that windows which look back leave out what comes later.
+What is found is enough: the query over only these rows makes the wanted rows as they are (its joins are tried before that is
+said). Of a block's FROM items those rows take part that are joined into wanted ones; of a group or a window all its rows, save
+that where one row decides (the least, the greatest, any) only that one does, and that windows which look back leave out what
+comes later.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from systock.data_warehouse.lineage_tree import (
     Scan,
     Source,
     Union,
+    columns_of,
     form,
     is_scalar,
+    paths,
     subqueries,
 )
 from systock.data_warehouse.portable_sql import compile_sql
@@ -44,6 +47,23 @@ class Taken:
     columns: set[str] = field(default_factory=set)
 
 
+@dataclass
+class _Joined:
+    """The joined rows of a block: those that the keys choose, and of these those that are looked at.
+
+    sure: the columns that are made of what is asked about (keys may be made of more). counted: does it matter how often a row
+    is there?
+    """
+
+    flat: Block
+    keys: Mapping[str, str]
+    wanted: str
+    sure: Collection[str]
+    counted: bool
+    chosen: str
+    looked_at: str
+
+
 class RowTracer:
     """Traces rows over an engine's tables; each step is a temporary table there.
 
@@ -58,15 +78,52 @@ class RowTracer:
     ) -> None:
         self.engine, self.identity, self.relation = engine, identity, relation
         self.taken: dict[str, Taken] = {}
+        self._joined: list[_Joined] = []
+        self._matches_whole = False
 
     def trace(self, tree: Node, wanted: str, keys: Mapping[str, str], asked: Collection[str]) -> dict[str, Taken]:
         """What of each input takes part in the tree's rows that equal a row of `wanted`.
 
         keys: column of `wanted` → column of the tree. asked: the columns of the tree that are asked about.
         """
+        # Two rows that each take part may meet although they make no wanted row; where their match in a LEFT JOIN then is
+        # missing they make another one. That is rare, and seen by joining what was found: then the joined items are taken whole.
+        for self._matches_whole in (False, True):
+            self.taken, self._joined = {}, []
+            self._node(tree, wanted, keys, set(asked), False, outermost=True)
+            if self._joined_again():
+                return self.taken
         self.taken = {}
-        self._node(tree, wanted, keys, set(asked), False)
+        self._everything(tree)
         return self.taken
+
+    def _joined_again(self) -> bool:
+        """Whether what was taken joins to the rows that it was taken for, and to none that do not belong to them."""
+        relation = {table: self._part(table, taken) for table, taken in self.taken.items()}
+        return all(self._is_same(joined, relation) for joined in self._joined)
+
+    def _part(self, table: str, taken: Taken) -> str:
+        """The rows of an input that take part."""
+        whole = self.relation.get(table, table)
+        if taken.relation is None:
+            return whole
+        same = _same("t", "w", self.identity(table))
+        return self.keep(f"SELECT t.* FROM {whole} AS t SEMI JOIN {taken.relation} AS w ON {same}")
+
+    def _is_same(self, joined: _Joined, relation: Mapping[str, str]) -> bool:
+        """Whether the parts of the inputs (none of those not named) join to what this block was followed for."""
+        keys = {key: name for key, name in joined.keys.items() if name in joined.sure}
+        others = {table for table, _ in paths(joined.flat)} - relation.keys()
+        none = {table: self.keep(f"SELECT * FROM {self.relation.get(table, table)} LIMIT 0") for table in others}
+        again = self._rows(joined.flat, keys, joined.wanted, {**relation, **none})
+        pairs = [(joined.looked_at, again)]
+        if keys == joined.keys:
+            pairs.append((again, joined.chosen))
+        elif keys:  # without any the whole table would be joined
+            pairs.append((again, self._rows(joined.flat, keys, joined.wanted, self.relation)))
+        columns, less = ", ".join(joined.sure) or "1", "EXCEPT ALL" if joined.counted else "EXCEPT"
+        lacking = (f"(SELECT {columns} FROM {some} {less} SELECT {columns} FROM {all_})" for some, all_ in pairs)
+        return not self.engine.rows(f"{' UNION ALL '.join(lacking)} LIMIT 1")
 
     def keep(self, sql: str) -> str:
         """The rows of a query as a temporary table; its name."""
@@ -74,15 +131,18 @@ class RowTracer:
         self.engine.execute(f"CREATE TEMP TABLE {name} AS {sql}")
         return name
 
-    def _node(self, node: Node, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool) -> None:
+    def _node(
+        self, node: Node, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool, outermost: bool = False
+    ) -> None:
         """counted: does something above count the rows? Then a join matters even if no column of it is asked for."""
         if isinstance(node, Union):
+            asked = set(node.visible) if node.distinct else asked  # all columns decide how many rows are left
             for number, branch in enumerate(node.branches):
                 inner = {key: name for key, column in keys.items() if (name := node.columns[column][number])}
                 names = {name for column in asked if (name := node.columns[column][number])}
-                self._node(branch, wanted, inner, names, counted)
+                self._node(branch, wanted, inner, names, counted, outermost)
         elif isinstance(node, Block):
-            self._block(node, wanted, keys, asked, counted)
+            self._block(node, wanted, keys, asked, counted, outermost)
         else:
             self._everything(node)
 
@@ -106,15 +166,18 @@ class RowTracer:
         elif taken.relation != relation:
             taken.relation = self.keep(f"SELECT * FROM {taken.relation} UNION SELECT * FROM {relation}")
 
-    def _block(self, block: Block, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool) -> None:
+    def _block(
+        self, block: Block, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool, outermost: bool
+    ) -> None:
         """Make a block's joined rows, as few as is sound, and follow them into each of its FROM items."""
         for dependent in block.dependents:
             self._everything(dependent.node)
+        group, having, distinct = block.group, block.select.args.get("having"), block.select.args.get("distinct")
+        if distinct is not None and not distinct.args.get("on"):
+            asked = set(block.visible)  # all columns decide how many rows are left
+            group = [block.outputs[name] for name in block.visible] if group is None else group
         outputs = [block.outputs[name] for name in sorted(asked)]
         windows = used_windows(block, outputs)
-        group, having, distinct = block.group, block.select.args.get("having"), block.select.args.get("distinct")
-        if group is None and distinct is not None and not distinct.args.get("on"):
-            group = [block.outputs[name] for name in block.visible]
         whole = bool(block.stop)
         inner = {key: substituted(block, exp.column(name)) for key, name in keys.items()}
         scalar = {key: e for key, e in inner.items() if is_scalar(e) and (group is None or determined(block, e, group))}
@@ -128,30 +191,32 @@ class RowTracer:
         alone = group is not None and all(map(is_scalar, group)) and not (windows or whole or having)
         least = deciding(outputs) if alone else None
         shape.add("g", [*(group or ()), *(node.this for node in least)] if least is not None else [])
-        rows = self.keep(self._restricted(shape.flat(), {key: matched[key] for key in pushed[:_PUSHED]}, wanted))
+        flat, chosen_by = shape.flat(), {key: matched[key] for key in pushed}
+        chosen = rows = self._rows(flat, chosen_by, wanted, self.relation)
         if windows and told:
             rows = self.keep(_in_windows(rows, shape, windows, wanted, matched))
-        elif len(pushed) > _PUSHED:
-            rows = self.keep(
-                f"SELECT r.* FROM {rows} AS r SEMI JOIN {wanted} AS w ON {_is_wanted({k: matched[k] for k in pushed})}"
-            )
         if least is not None and group is not None:
             rows = self.keep(_that_decide(rows, shape, group, least))
+        if outermost:
+            self._joined.append(_Joined(flat, chosen_by, wanted, shape.sure(), counted, chosen, rows))
         if self.engine.rows(f"SELECT 1 FROM {rows} LIMIT 1"):
             for source in shape.sources:
                 self._source(source, rows, shape, counted)
 
-    def _restricted(self, flat: Block, keys: Mapping[str, str], wanted: str) -> str:
-        """The joined rows of a block before it groups them, only those of the wanted classes."""
-        writer = RestrictingWriter(self.relation)
-        restricted = {key: exp.column(name) for key, name in keys.items()}
+    def _rows(self, flat: Block, keys: Mapping[str, str], wanted: str, relation: Mapping[str, str]) -> str:
+        """The joined rows of a block before it groups them, only those that the keys choose."""
+        writer, first = RestrictingWriter(relation), list(keys)[:_PUSHED]
+        restricted = {key: exp.column(keys[key]) for key in first}
         query = writer.restrict(flat, restricted, wanted) if restricted else writer.exact(flat)
-        return compile_sql(writer.finish(query))
+        rows = self.keep(compile_sql(writer.finish(query)))
+        if len(keys) == len(first):
+            return rows
+        return self.keep(f"SELECT r.* FROM {rows} AS r SEMI JOIN {wanted} AS w ON {_is_wanted(keys)}")
 
     def _source(self, source: Source, rows: str, shape: _Shape, counted: bool) -> None:
         """Follow the rows of a FROM item that are in `rows`."""
         places, used = shape.places[source.alias], shape.used[source.alias]
-        if source.lateral or not places:
+        if source.lateral or not places or (source.nullable and self._matches_whole):
             self._everything(source.node)
             return
         is_scan = isinstance(source.node, Scan)
@@ -189,6 +254,15 @@ class _Shape:
             self.outputs[name] = expression
             names.append(name)
         return names
+
+    def sure(self) -> list[str]:
+        """The columns that are made only of what is used: of whole rows of a table, of the used columns of other FROM items."""
+        scans = {s.alias for s in self.sources if isinstance(s.node, Scan)}
+        return [
+            name
+            for name, e in self.outputs.items()
+            if all(c.table in scans or c.name in self.used.get(c.table, ()) for c in columns_of(e))
+        ]
 
     def flat(self) -> Block:
         """The block without grouping, windows and limits, yielding these columns."""

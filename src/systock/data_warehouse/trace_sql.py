@@ -30,7 +30,7 @@ def select_of(table: TableFile, column: str | None, columns: Mapping[str, Sequen
     query = table.select.copy()
     kept = {column, *table.primary_key}
     for select in _branches(query):
-        chosen = zip(table.column_names, select.selects, strict=True)
+        chosen = zip(table.made_columns, select.selects, strict=True)
         select.set("expressions", [expression for name, expression in chosen if name in kept])
     known = MappingSchema(nested, dialect="postgres", normalize=False)
     query = qualify(query, schema=known, dialect="postgres", quote_identifiers=False, identify=False)

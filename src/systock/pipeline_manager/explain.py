@@ -14,7 +14,7 @@ from systock.data_warehouse.engine.base import Engine
 from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_trace import Tracer
 from systock.data_warehouse.lineage_tree import Node, NotByKey
-from systock.data_warehouse.table_file import KNOWN_COLUMNS, TableFile
+from systock.data_warehouse.table_file import TableFile
 from systock.data_warehouse.trace_rows import RowTracer, Taken
 from systock.data_warehouse.trace_sql import select_of
 from systock.errors import UsageError
@@ -142,15 +142,14 @@ class Explanation:
             self._take(file, self._tracer.trace(tree, *self._kernel_rows(file, tree), set(tree.visible)))
             return
         # Of a table of versions the rows that stand now in place of those that were believed: their lines have all that came before.
-        made = [name for name in file.column_names if file.refresh != "versions" or name not in KNOWN_COLUMNS]
-        places = dict(zip(made, tree.visible, strict=True))
+        places = dict(zip(file.made_columns, tree.visible, strict=True))
         identity = self.identity(file.qualified)
         plain = {
             name
             for name, place in places.items()
             if tree.shape.get(place) != "computed" and file.column(name).type in _EXACT
         }
-        keys = {name: places[name] for name in made if name in identity or name in plain}
+        keys = {name: places[name] for name in places if name in identity or name in plain}
         wanted = self._tracer.keep(f"SELECT DISTINCT {_listed(list(keys))} FROM ({self.rows_sql(file.qualified)})")
         self._take(
             file, self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns if name in places})
