@@ -47,6 +47,7 @@ def apart(sql: str) -> tuple[exp.Query, dict[str, str]]:
 @example(1681)  # a UNION whose rows differ in columns that are not asked for
 @example(4224)  # a LEFT JOIN by columns of two items: rows of other groups have their match there
 @example(6019)  # the same, with a window
+@example(5001694)  # a row of others' values is there more often without its match
 @settings(suppress_health_check=list(HealthCheck))
 def test_traced_rows_make_the_wanted_row(seed: int) -> None:
     random = Random(seed)

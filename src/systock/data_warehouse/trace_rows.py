@@ -116,14 +116,17 @@ class RowTracer:
         others = {table for table, _ in paths(joined.flat)} - relation.keys()
         none = {table: self.keep(f"SELECT * FROM {self.relation.get(table, table)} LIMIT 0") for table in others}
         again = self._rows(joined.flat, keys, joined.wanted, {**relation, **none})
-        pairs = [(joined.looked_at, again)]
+        columns = ", ".join(joined.sure) or "1"
+
+        def within(some: str, whole: str, less: str) -> bool:
+            return not self.engine.rows(f"SELECT {columns} FROM {some} {less} SELECT {columns} FROM {whole} LIMIT 1")
+
+        if not within(joined.looked_at, again, "EXCEPT ALL" if joined.counted else "EXCEPT"):
+            return False
         if keys == joined.keys:
-            pairs.append((again, joined.chosen))
-        elif keys:  # without any the whole table would be joined
-            pairs.append((again, self._rows(joined.flat, keys, joined.wanted, self.relation)))
-        columns, less = ", ".join(joined.sure) or "1", "EXCEPT ALL" if joined.counted else "EXCEPT"
-        lacking = (f"(SELECT {columns} FROM {some} {less} SELECT {columns} FROM {all_})" for some, all_ in pairs)
-        return not self.engine.rows(f"{' UNION ALL '.join(lacking)} LIMIT 1")
+            return within(again, joined.chosen, "EXCEPT ALL")
+        # without any key the whole table would be joined
+        return not keys or within(again, self._rows(joined.flat, keys, joined.wanted, self.relation), "EXCEPT ALL")
 
     def keep(self, sql: str) -> str:
         """The rows of a query as a temporary table; its name."""
