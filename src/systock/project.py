@@ -157,16 +157,24 @@ class Project:
         return self._place.warehouse
 
     def explain(
-        self, table: str, key: str | Mapping[str, Any], column: str | None = None, limit: int | None = None
+        self,
+        table: str,
+        key: str | Mapping[str, Any],
+        column: str | None = None,
+        limit: int | None = None,
+        known_at: str | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
         """The rows and landed lines that a row of gold or serve (or one column of it) is made from, and its SQL.
 
         key: the values of the primary key's columns, separated by commas, or NAME=VALUE of any columns, or a mapping of these.
         limit: of each table show at most so many rows, and of each entity so many lines, the newest; all are counted.
+        known_at: as `query` has it.
         """
         from systock.pipeline_manager.explain import Explanation
 
-        with _reading(self._warehouse()) as engine:
+        path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
+        with _reading(path) as engine:
             explanation = Explanation(engine, Definitions(self.path, self.settings), table, key, column)
             return explanation.told(self._place.log(), self._place.bronze, limit)
 

@@ -45,6 +45,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Project(folder).snapshot_take("sales", "2024-03-29")
     deliver(folder, "pos_sales", [sale("2", "P1", "6", changed=CHANGED)], "2")
     deliver(folder, "erp_locations", [("S1", "Main Street", "UTC")], "2", 1_711_800_000.0)
+    later = ("D2", "S1", "P1", "2024-04-02T08:00:00+00:00", "receipt", "5", CHANGED)
+    deliver(folder, "erp_movements", [later], "2")
     Project(folder).run()
     return folder
 
@@ -78,6 +80,59 @@ def test_what_was_believed_of_a_corrected_line(project: Path, column: str) -> No
     assert told["row"]["reporting_net_amount"] == Decimal(5)
     assert ("reporting_net_amount" in told["sql"]) == (column == "reporting_net_amount")
     assert places(told, "sale_line") == {(f"{SALES}2.csv", 2, "counts"), (f"{SALES}1.csv", 3, "superseded")}
+
+
+def test_lines_that_were_moved_or_voided_since_are_found(tmp_path: Path) -> None:
+    settings = """
+        [project]
+        name = "till"
+        [sources.till]
+        type = "files"
+        [sources.till.tables.lines]
+        path = "lines*.csv"
+        mode = "changes"
+        key = ["id"]
+        updated_at = "upd"
+    """
+    (tmp_path / "systock.toml").write_text(settings)
+    (tmp_path / "sources" / "till").mkdir(parents=True)
+    (tmp_path / "sources" / "till" / "sale_line.sql").write_text(
+        "SELECT id AS sale_id, '1' AS line_no, place AS location_id, 'P1' AS product_id, at AS sold_at, units AS quantity, "
+        "'2' AS unit_price_amount, void = '1' AS is_void, upd AS updated_at FROM bronze.till__lines"
+    )
+    at = "2024-03-01T10:00:00Z"
+    for number, day, lines in ((1, 1, ["A,B1,{},3,0", "B,B1,{},4,0"]), (2, 2, ["A,B2,{},3,0", "B,B1,{},4,1"])):
+        rows = [f"{line.format(at)},2024-03-0{day}T10:00:00Z" for line in lines]
+        (tmp_path / f"lines{number}.csv").write_text("\n".join(["id,place,at,units,void,upd", *rows]) + "\n")
+        Project(tmp_path).run()
+    for units, row in (("3", 2), ("4", 3)):
+        told = Project(tmp_path).explain("gold.fact_sale_line__versions", f"location_id=B1,quantity_units={units}")
+        assert places(told, "sale_line") == {("lines2.csv", row, "counts"), ("lines1.csv", row, "superseded")}
+        assert told["notes"] == []
+
+
+def test_what_is_asked_for_is_found_as_it_is_shown(project: Path) -> None:
+    """An instant to the second, an empty text or NULL by nothing."""
+    believed = Project(project).explain("gold.fact_sale_line__versions", {"reporting_net_amount": "5"})["row"]
+    shown = f"{believed['known_from_at']:%Y-%m-%d %H:%M:%S} UTC"
+    asked = f"sale_line_key={believed['sale_line_key']},known_from_at={shown}"
+    assert Project(project).explain("gold.fact_sale_line__versions", asked)["row"] == believed
+    assert Project(project).explain("gold.fact_sale_line", "sale_id=2,promotion_id=")["row"]["promotion_id"] is None
+
+
+def test_a_row_without_landed_lines_says_so(project: Path) -> None:
+    told = Project(project).explain("gold.dim_customer", "customer_key=0")
+    assert told["lines"] == [] and ["no landed line is behind it" in note for note in told["notes"]] == [True]
+
+
+def test_what_was_believed_and_has_no_place_now_is_told_as_of_then(project: Path) -> None:
+    asked = "gold.fact_stock_interval__versions", "product_id=P1,location_id=S1,from_date=2024-03-31"
+    told = Project(project).explain(*asked)
+    [note] = told["notes"]
+    assert "nothing stands now in place of what was believed" in note and "--known-at" in note
+    then = Project(project).explain(*asked, known_at=str(told["row"]["known_from_at"]))
+    assert then["notes"] == []
+    assert ("incoming/erp_movements_1.csv", 3, "counts") in places(then, "stock_movement")
 
 
 def test_a_json_file_and_a_unit(project: Path) -> None:
@@ -188,6 +243,7 @@ def test_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("sales_daily", "1"), "3 parts, 1 are given.*location_durable_key, business_date, currency_code"),
         (("sales_daily", "busines_date=1"), "'busines_date'; did you mean 'business_date'"),
         (("sales_daily", "business_date=soon"), "'soon' is no date"),
+        (("sales_daily", "business_date=2024-03-29x"), "'2024-03-29x' is no date"),
         (("sales_daily", "business_date=2024-01-01"), "no row with business_date=2024-01-01"),
         (("fact_sale_line", "sale_kind=sale"), "several rows with sale_kind=sale.*sale_line_key="),
         (("serve.stock_as_of", "product_id=P1"), "serve.stock_as_of.*asked with arguments.*what it reads: gold"),

@@ -32,6 +32,10 @@ def explain(
         str | None, typer.Argument(metavar="COLUMN", help="One column; without it the whole row.", show_default=False)
     ] = None,
     project: ProjectOption = HERE,
+    known_at: Annotated[
+        str | None,
+        typer.Option("--known-at", help="As of what was known at this instant or day, such as 2026-03-31."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -49,7 +53,7 @@ def explain(
 
     if limit is None and form is Format.table:
         limit = _SHOWN
-    told = open_project(project).explain(table, key, column, limit=limit or None)
+    told = open_project(project).explain(table, key, column, limit=limit or None, known_at=known_at)
     if form is Format.json:
         print_facts(told, form)
     elif form is Format.csv:

@@ -102,6 +102,12 @@ class Definitions:
                     f"{name} is stored and reads {min(read)}", where=str(table.path),
                     todo="What changed in a history is not followed: let only questions (refresh: view or function) read it.",
                 )  # fmt: skip
+            asked = sorted(read for read in order.reads[name] if read in tables and not tables[read].is_stored)
+            if asked and table.is_stored:
+                raise DefinitionError(
+                    f"{name} is stored and reads {asked[0]}, which holds no rows", where=str(table.path),
+                    todo=f"Make it a question, too (refresh: view), or read what {asked[0]} reads: {', '.join(sorted(order.reads[asked[0]]))}.",
+                )  # fmt: skip
             if table.kept_since and table.kept_since.removeprefix("silver.") not in self.contracts:
                 raise DefinitionError(
                     f"{name} is kept since {table.kept_since}, which does not exist", where=str(table.path),

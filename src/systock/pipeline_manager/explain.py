@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from sqlglot import exp
 
 from systock.data_warehouse.dependency_order import inputs, inputs_of
 from systock.data_warehouse.engine.base import Engine
@@ -24,6 +27,7 @@ from systock.pipeline_manager.definitions import Definitions
 
 #: Types whose values a stored row shares exactly with what its SELECT yields.
 _EXACT = ("text", "uuid", "bigint", "boolean")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass
@@ -75,15 +79,29 @@ class Explanation:
         types = {column.name: column.type for column in self.file.columns}
         tests, values = [], []
         for name, value in conditions:
-            given = self.engine.rows(f"SELECT TRY_CAST(? AS {types[name]}) IS NOT NULL", [value])
-            if value and given == [(False,)]:
+            type_ = types[name]
+            is_one = type_ != "date" or _DAY.fullmatch(
+                value
+            )  # the engine takes a day with anything after it for that day
+            if value and not (
+                is_one and self.engine.rows(f"SELECT TRY_CAST(? AS {type_}) IS NOT NULL", [value]) == [(True,)]
+            ):
                 raise UsageError(
-                    f"{value!r} is no {types[name]}",
+                    f"{value!r} is no {type_}",
                     where=f"{self.file.qualified}.{name}",
                     todo="Write it as 'systock query' shows it.",
                 )
-            tests.append(f'"{name}" = CAST(? AS {types[name]})' if value else f'"{name}" IS NULL')
-            values += [value] if value else []
+            if not value:
+                tests.append(f"""COALESCE(CAST("{name}" AS text), '') = ''""")
+                continue
+            # an instant is shown to the second
+            held = (
+                f"""CAST(? AS {type_}) IN ("{name}", date_trunc('second', "{name}"))"""
+                if type_ == "timestamptz"
+                else ""
+            )
+            tests.append(held or f'"{name}" = CAST(? AS {type_})')
+            values.append(value)
         found = self.engine.dicts(
             f"SELECT * FROM {self.file.qualified} WHERE {' AND '.join(tests)} ORDER BY ALL LIMIT 6", values
         )
@@ -131,7 +149,9 @@ class Explanation:
         assert file.select is not None
         reads = inputs_of(file)
         try:
-            tree = build(file.select, {name: self._columns[name] for name in reads})
+            # What is no longer chosen stands there still: a sale that was voided since is in no version that is believed now.
+            select = _unfiltered(file.select) if file.refresh == "versions" else file.select
+            tree = build(select, {name: self._columns[name] for name in reads})
         except NotByKey as reason:
             self.notes.append(f"{file.qualified}: all rows of what it reads, for {reason} can not be followed")
             for name in reads:
@@ -141,7 +161,6 @@ class Explanation:
         if file.refresh == "kernel":
             self._take(file, self._tracer.trace(tree, *self._kernel_rows(file, tree), set(tree.visible)))
             return
-        # Of a table of versions the rows that stand now in place of those that were believed: their lines have all that came before.
         places = dict(zip(file.made_columns, tree.visible, strict=True))
         identity = self.identity(file.qualified)
         plain = {
@@ -149,11 +168,24 @@ class Explanation:
             for name, place in places.items()
             if tree.shape.get(place) != "computed" and file.column(name).type in _EXACT
         }
-        keys = {name: places[name] for name in places if name in identity or name in plain}
+        # Of a table of versions the rows that stand now in place of those that were believed: their lines have all that came before.
+        told_by = set(identity) if file.refresh == "versions" else {*identity, *plain}
+        keys = {name: place for name, place in places.items() if name in told_by}
         wanted = self._tracer.keep(f"SELECT DISTINCT {_listed(list(keys))} FROM ({self.rows_sql(file.qualified)})")
-        self._take(
-            file, self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns if name in places})
-        )
+        taken = self._tracer.trace(tree, wanted, keys, {places[name] for name in part.columns if name in places})
+        self._take(file, taken)
+        if file.refresh == "versions":
+            self._note_versions(file, taken)
+
+    def _note_versions(self, file: TableFile, taken: Mapping[str, Taken]) -> None:
+        """Say what of rows that were believed can not be told from what stands now."""
+        if file.kept_since:  # that it was kept at all hangs on these
+            self._add(file.kept_since, None, set(self._columns[file.kept_since]), file.qualified)
+        inputs_taken = (one.relation for name, one in taken.items() if not name.startswith("meta."))
+        if not any(some is None or self.engine.rows(f"FROM {some} LIMIT 1") for some in inputs_taken):
+            self.notes.append(
+                f"{file.qualified}: nothing stands now in place of what was believed; explain with --known-at a time when it was"
+            )
 
     def _kernel_rows(self, file: TableFile, tree: Node) -> tuple[str, dict[str, str]]:
         """What of a kernel's input its rows hang on: all that is valued together; as the wanted keys and where they stand."""
@@ -206,6 +238,8 @@ class Explanation:
         ]
         tables += [self._told_table(name, limit) for name in sorted(self.parts) if name not in self._files]
         counts, lines = self.lines(log, bronze, limit)
+        if not any(counts.values()) and not self.notes:
+            self.notes.append("no landed line is behind it: it is made of settings, or stands for what is not known")
         return {
             "table": self.file.qualified, "key": {name: self.row[name] for name in self.file.primary_key}, "column": self.column,
             "value": self.row[self.column] if self.column else None, "row": self.row, "path": self._path(self.file),
@@ -232,8 +266,15 @@ class Explanation:
         }  # fmt: skip
 
 
+def _unfiltered(select: exp.Query) -> exp.Query:
+    """A SELECT of versions without its own WHERE."""
+    whole = select.copy()
+    whole.set("where", None)
+    return whole
+
+
 def _conditions(file: TableFile, key: str | Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Column and value (empty: NULL) of each part of a key: values of the primary key's columns, or NAME=VALUE of any."""
+    """Column and value (empty: NULL or an empty text) of each part of a key: values of the primary key's columns, or NAME=VALUE of any."""
     if isinstance(key, Mapping):
         pairs = [(name, "" if value is None else str(value)) for name, value in key.items()]
     else:
