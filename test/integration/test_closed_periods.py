@@ -143,6 +143,17 @@ def test_june_is_closed_reopened_and_closed_again(tmp_path: Path) -> None:
     assert {"moves_k20240630T20.csv", "moves_k20240712T20.csv", "closes_k20240702T20.csv"} <= files
 
 
+def test_what_is_kept_since_a_close_names_the_close(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    for name, moves, closes, _, _ in STORY[:2]:
+        deliver(project, name, moves, closes)
+        Project(project).run()
+    told = Project(project).explain("gold.stock_cost__versions", "entry_id=2,movement_kind=sale")
+    assert {(line["entity"], line["file"]) for line in told["lines"]} >= {
+        ("stock_movement", "incoming/moves_k20240630T20.csv"), ("period_close", "incoming/closes_k20240702T20.csv"),
+    }  # fmt: skip
+
+
 @pytest.mark.long
 def test_the_books_as_they_were_known_and_built_anew(tmp_path: Path) -> None:
     project = project_of(tmp_path / "p")
