@@ -111,8 +111,7 @@ class Project:
         from systock.data_warehouse.reading_query import answer, check_reading
 
         check_reading(sql)
-        path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
-        with _reading(path) as engine:
+        with _reading(self._warehouse(known_at, progress)) as engine:
             return answer(engine, sql)
 
     def _as_known(self, known_at: str, progress: Progress) -> tuple[Path, int]:
@@ -149,7 +148,10 @@ class Project:
                     remove_file(aside)
         return path, known[-1].no
 
-    def _warehouse(self) -> Path:
+    def _warehouse(self, known_at: str | None = None, progress: Progress | None = None) -> Path:
+        """The published warehouse, or the one of a state of knowledge."""
+        if known_at is not None:
+            return self._as_known(known_at, _watched(progress))[0]
         if not self._place.warehouse.exists():
             raise UsageError(
                 "nothing is published yet", where=str(self._place.warehouse), todo="Run 'systock run' first."
@@ -173,8 +175,7 @@ class Project:
         """
         from systock.pipeline_manager.explain import Explanation
 
-        path = self._warehouse() if known_at is None else self._as_known(known_at, _watched(progress))[0]
-        with _reading(path) as engine:
+        with _reading(self._warehouse(known_at, progress)) as engine:
             explanation = Explanation(engine, Definitions(self.path, self.settings), table, key, column)
             return explanation.told(self._place.log(), self._place.bronze, limit)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from small_chain import deliver, make_project
+from small_chain import deliver, make_project, write_project
 from systock import Project
 from systock.cli.app import main
 from systock.errors import UsageError
@@ -89,25 +89,25 @@ def test_lines_that_were_moved_or_voided_since_are_found(tmp_path: Path) -> None
         [sources.till]
         type = "files"
         [sources.till.tables.lines]
-        path = "lines*.csv"
+        path = "incoming/lines*.csv"
         mode = "changes"
         key = ["id"]
         updated_at = "upd"
     """
-    (tmp_path / "systock.toml").write_text(settings)
-    (tmp_path / "sources" / "till").mkdir(parents=True)
-    (tmp_path / "sources" / "till" / "sale_line.sql").write_text(
-        "SELECT id AS sale_id, '1' AS line_no, place AS location_id, 'P1' AS product_id, at AS sold_at, units AS quantity, "
-        "'2' AS unit_price_amount, void = '1' AS is_void, upd AS updated_at FROM bronze.till__lines"
-    )
+    mapping = """SELECT id AS sale_id, '1' AS line_no, place AS location_id, 'P1' AS product_id, at AS sold_at, units AS quantity,
+        '2' AS unit_price_amount, void = '1' AS is_void, upd AS updated_at FROM bronze.till__lines"""
+    folder = write_project(tmp_path / "p", settings, {"till/sale_line": mapping})
     at = "2024-03-01T10:00:00Z"
     for number, day, lines in ((1, 1, ["A,B1,{},3,0", "B,B1,{},4,0"]), (2, 2, ["A,B2,{},3,0", "B,B1,{},4,1"])):
         rows = [f"{line.format(at)},2024-03-0{day}T10:00:00Z" for line in lines]
-        (tmp_path / f"lines{number}.csv").write_text("\n".join(["id,place,at,units,void,upd", *rows]) + "\n")
-        Project(tmp_path).run()
+        (folder / "incoming" / f"lines{number}.csv").write_text("\n".join(["id,place,at,units,void,upd", *rows]) + "\n")
+        Project(folder).run()
     for units, row in (("3", 2), ("4", 3)):
-        told = Project(tmp_path).explain("gold.fact_sale_line__versions", f"location_id=B1,quantity_units={units}")
-        assert places(told, "sale_line") == {("lines2.csv", row, "counts"), ("lines1.csv", row, "superseded")}
+        told = Project(folder).explain("gold.fact_sale_line__versions", f"location_id=B1,quantity_units={units}")
+        assert places(told, "sale_line") == {
+            ("incoming/lines2.csv", row, "counts"),
+            ("incoming/lines1.csv", row, "superseded"),
+        }
         assert told["notes"] == []
 
 

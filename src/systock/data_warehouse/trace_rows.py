@@ -99,23 +99,28 @@ class RowTracer:
 
     def _joined_again(self) -> bool:
         """Whether what was taken joins to the rows that it was taken for, and to none that do not belong to them."""
-        relation = {table: self._part(table, taken) for table, taken in self.taken.items()}
+        scanned = {table for joined in self._joined for table, _ in paths(joined.flat)}
+        relation = {table: self._part(table) for table in scanned}
         return all(self._is_same(joined, relation) for joined in self._joined)
 
-    def _part(self, table: str, taken: Taken) -> str:
-        """The rows of an input that take part."""
+    def _part(self, table: str) -> str:
+        """The rows of an input that take part, as a relation."""
         whole = self.relation.get(table, table)
-        if taken.relation is None:
-            return whole
-        same = _same("t", "w", self.identity(table))
-        return self.keep(f"SELECT t.* FROM {whole} AS t SEMI JOIN {taken.relation} AS w ON {same}")
+        if table not in self.taken:
+            return self.keep(f"SELECT * FROM {whole} LIMIT 0")
+        relation = self.taken[table].relation
+        return whole if relation is None else self.keep(rows_of(whole, relation, self.identity(table)))
+
+    def united(self, some: str | None, more: str | None) -> str | None:
+        """The rows that either relation names (None: all)."""
+        if some is None or more is None or some == more:
+            return some and more
+        return self.keep(f"SELECT * FROM {some} UNION SELECT * FROM {more}")
 
     def _is_same(self, joined: _Joined, relation: Mapping[str, str]) -> bool:
-        """Whether the parts of the inputs (none of those not named) join to what this block was followed for."""
+        """Whether these parts of the inputs join to what this block was followed for."""
         keys = {key: name for key, name in joined.keys.items() if name in joined.sure}
-        others = {table for table, _ in paths(joined.flat)} - relation.keys()
-        none = {table: self.keep(f"SELECT * FROM {self.relation.get(table, table)} LIMIT 0") for table in others}
-        again = self._rows(joined.flat, keys, joined.wanted, {**relation, **none})
+        again = self._rows(joined.flat, keys, joined.wanted, relation)
         columns = ", ".join(joined.sure) or "1"
 
         def within(some: str, whole: str, less: str) -> bool:
@@ -164,10 +169,7 @@ class RowTracer:
         """Note rows of an input, beside those that other readings of it take."""
         taken = self.taken.setdefault(scan.table, Taken(relation, set()))
         taken.columns.update(columns)
-        if taken.relation is None or relation is None:
-            taken.relation = None
-        elif taken.relation != relation:
-            taken.relation = self.keep(f"SELECT * FROM {taken.relation} UNION SELECT * FROM {relation}")
+        taken.relation = self.united(taken.relation, relation)
 
     def _block(
         self, block: Block, wanted: str, keys: Mapping[str, str], asked: set[str], counted: bool, outermost: bool
@@ -336,6 +338,14 @@ def _in_windows(
             SELECT {chosen}greatest({reach}) AS last_place FROM placed AS r JOIN asked AS t ON {_same("t", "r", partition)} GROUP BY ALL
         )
         SELECT r.* EXCLUDE ({beside}) FROM placed AS r JOIN reached AS t ON {_same("t", "r", partition)} AND r.place <= t.last_place"""
+
+
+def rows_of(table: str, relation: str | None, identity: Sequence[str]) -> str:
+    """The SELECT of a table's rows that a relation of identities names (None: all)."""
+    if relation is None:
+        return f"SELECT t.* FROM {table} AS t"
+    same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM w."{name}"' for name in identity)
+    return f"SELECT t.* FROM {table} AS t SEMI JOIN {relation} AS w ON {same}"
 
 
 def _is_wanted(matched: Mapping[str, str]) -> str:

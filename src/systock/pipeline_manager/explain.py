@@ -18,7 +18,7 @@ from systock.data_warehouse.lineage_build import build
 from systock.data_warehouse.lineage_trace import Tracer
 from systock.data_warehouse.lineage_tree import Node, NotByKey
 from systock.data_warehouse.table_file import TableFile
-from systock.data_warehouse.trace_rows import RowTracer, Taken
+from systock.data_warehouse.trace_rows import RowTracer, Taken, rows_of
 from systock.data_warehouse.trace_sql import select_of
 from systock.errors import UsageError
 from systock.etl_pipeline.bronze_layer.landing_log import LandingLog
@@ -202,18 +202,11 @@ class Explanation:
         part = self.parts.setdefault(table, _Part(relation))
         part.columns |= columns
         part.read_by.append(read_by)
-        if part.relation is None or relation is None:
-            part.relation = None
-        elif part.relation != relation:
-            part.relation = self._tracer.keep(f"SELECT * FROM {part.relation} UNION SELECT * FROM {relation}")
+        part.relation = self._tracer.united(part.relation, relation)
 
     def rows_sql(self, table: str) -> str:
         """The rows of a table that take part."""
-        part = self.parts[table]
-        if part.relation is None:
-            return f"SELECT t.* FROM {table} AS t"
-        same = " AND ".join(f't."{name}" IS NOT DISTINCT FROM w."{name}"' for name in self.identity(table))
-        return f"SELECT t.* FROM {table} AS t SEMI JOIN {part.relation} AS w ON {same}"
+        return rows_of(table, self.parts[table].relation, self.identity(table))
 
     def lines(self, log: LandingLog, bronze: Path, limit: int | None) -> tuple[dict[str, int], list[dict[str, Any]]]:
         """How many landed lines of each entity are behind it, and (the newest of) them."""
